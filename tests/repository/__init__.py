@@ -1,0 +1,1 @@
+"""What only a look at the whole tree can tell."""
