@@ -23,8 +23,10 @@ SKIPS = {
 def run(test: Path, require_real: str) -> subprocess.CompletedProcess[str]:
     """Run one test file with the hooks of tests/conftest.py and nothing else of this project."""
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-c", os.devnull]
-        + ["-p", "tests.conftest", "-p", "no:cacheprovider", str(test)],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-c", os.devnull),
+            *("-p", "tests.conftest", "-p", "no:cacheprovider", str(test)),
+        ],
         cwd=ROOT,
         env={**os.environ, "DRIPLINE_REQUIRE_REAL": require_real},
         capture_output=True,
