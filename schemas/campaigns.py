@@ -91,7 +91,7 @@ class Step(Struct, frozen=True):
     |---|---|---|
     | wait | Duration | when: When, restart_on: tuple[Trigger] |
     | wait_until | Instant, or {"field": str, "offset": Duration} | when, if_past, if_missing |
-    | wait_for | tuple[Trigger] | within: Duration or Instant, since: "arrival"/"entry", restart_on |
+    | wait_for | tuple[Trigger] | within: Duration or Instant, since: "arrival"/"entry" |
     | if | expression text | |
     | choose, split | tuple[Arm] | |
     | parallel | tuple of tuples of Step | join: "all"/"any" |

@@ -133,6 +133,7 @@ class ActionSuppressed(Fact):
     kind: ClassVar[str] = "action_suppressed"
     verb: str = ""
     reason: str = ""
+    template: str | None = None
 
 
 class OutcomeSeen(Fact):
@@ -182,8 +183,9 @@ class Migrated(Fact):
 
 
 class LeadChanged(Fact):
-    """The lead itself changed: `what` is `points`, `tags`, `lists`, `traits.<name>`,
-    `consent.<channel>` or `timezone`; `journey` is empty when the record said so itself."""
+    """The lead itself changed: `what` is `points`, `tags.<name>`, `lists.<name>` (before and after
+    are false and true), `traits.<name>`, `consent.<channel>` (null, `unsubscribed`, `bounced:…`)
+    or `timezone` (the browser's); `journey` is empty when the record said so itself."""
 
     kind: ClassVar[str] = "lead_changed"
     what: str = ""
@@ -240,12 +242,6 @@ class CampaignChanged(Fact):
 # Bookkeeping: moves the state, is never shipped.
 
 
-class Created(Fact):
-    """The lead came into being."""
-
-    shipped: ClassVar[bool] = False
-
-
 class Seen(Fact):
     """`last_seen_at` moved to this quarter hour (milliseconds / 900,000)."""
 
@@ -289,15 +285,19 @@ class Departed(Fact):
     deadline: int = 0
 
 
+class Jumped(Fact):
+    """A `jump_to` was taken once more."""
+
+    shipped: ClassVar[bool] = False
+
+
 class Forgotten(Fact):
     """A journey that had ended and was kept for its goal only is dropped."""
 
     shipped: ClassVar[bool] = False
 
 
-SHIPPED: dict[str, type[Fact]] = {
-    kind.kind: kind for kind in Fact.__subclasses__() if kind.shipped
-}
+SHIPPED: dict[str, type[Fact]] = {kind.kind: kind for kind in Fact.__subclasses__() if kind.shipped}
 
 
 class FactRow(Struct, omit_defaults=True):

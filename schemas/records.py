@@ -1,4 +1,4 @@
-"""What lies in `lead-events`: the value of each kind of record, and the record as the engine sees it.
+"""What lies in `lead-events`: each kind of record's value, and the record as the engine sees it.
 
 The header `schema` names the kind (`interaction/1`, …), the header `id` the record. Values are
 JSON. A record without a known `schema` is a dead letter (clarifications Q2). Field names of an
@@ -34,7 +34,7 @@ class Interaction(Struct, gc=False, omit_defaults=True):
 
 
 class WakeUp(Struct, gc=False, frozen=True):
-    """"Time has come": what of this lead is due at or before the record's time fires.
+    """ "Time has come": what of this lead is due at or before the record's time fires.
 
     `due_ms` is the due time that woke the waker, for people who read the log.
     """

@@ -1,0 +1,21 @@
+"""The bounds of a lead and of a record (architecture, Bounds; language, steps 7)."""
+
+from __future__ import annotations
+
+STATE_BYTES = 256 * 1024
+TRAITS = 256
+TRAITS_BYTES = 16 * 1024
+LISTS = 500
+TAGS = 500
+OPEN_JOURNEYS = 50
+RUNS_AT_ONCE = 10
+CAMPAIGNS_REMEMBERED = 1_000
+TIMERS = 100
+COUNTERS = 100
+IDS = 32
+ENTRY_BYTES = 8 * 1024
+MESSAGES_REMEMBERED = 100
+DEADLINES_REMEMBERED = 20
+STEPS_PER_JOURNEY = 1_000
+STEPS_PER_RECORD = 10_000
+EVENT_DEPTH = 8

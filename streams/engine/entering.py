@@ -1,0 +1,194 @@
+"""Entry into campaigns: the rules of entry in their order, and the beginning of a journey.
+
+Source: campaign-language, "Re-entry" and the list of refusals. The first rule that fails is the
+reason.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from schemas import facts as f
+from schemas.ids import journey_id
+from schemas.state import Entry, Past
+from streams.engine import bounds, time
+from streams.engine.events import Event, Occurrence
+from streams.engine.evolve import journey_of, past_key
+from streams.engine.plan import Plan, walk
+
+if TYPE_CHECKING:
+    from streams.engine.turn import Turn
+
+COUNTED_ONLY = frozenset({"reentry", "only_if"})
+
+
+def enter_all(turn: Turn, occurrence: Occurrence, *, by_hand: bool = False) -> None:
+    """Step 6: every live campaign with a trigger that this occurrence fires."""
+    if occurrence.called is not None:
+        plan = turn.registry.campaigns.get(occurrence.called)
+        if plan is not None:
+            callable_ = any(trigger.verb == "called" for trigger in plan.enter)
+            _enter(turn, plan, "called" if callable_ else "", occurrence, by_hand=by_hand)
+    for plan in turn.registry.entries_for(occurrence):
+        if plan.id == occurrence.called or turn.exhausted:
+            continue
+        turn.campaign_zone = plan.definition.timezone
+        verb = next(
+            (trigger.verb for trigger in plan.enter if trigger.fires(turn, occurrence, None)), None
+        )
+        if verb is not None:
+            _enter(turn, plan, verb, occurrence, by_hand=False)
+
+
+def enter_anyway(turn: Turn, plan: Plan, occurrence: Occurrence) -> None:
+    """Begin a journey without asking any rule."""
+    per = _per(turn, plan, occurrence.event) if plan.per is not None else ""
+    _begin(turn, plan, "called", per or "", _entry(turn, plan, occurrence.event), occurrence)
+
+
+def _enter(turn: Turn, plan: Plan, verb: str, occurrence: Occurrence, *, by_hand: bool) -> None:
+    entry = _entry(turn, plan, occurrence.event)
+    per = _per(turn, plan, occurrence.event) if plan.per is not None else ""
+    reason = _refusal(turn, plan, verb, per, entry, occurrence, by_hand=by_hand)
+    if reason is not None:
+        _refuse(turn, plan, verb or "called", reason)
+        return
+    per = per or ""
+    if plan.definition.reentry == "restart":
+        for journey in turn.journeys():
+            if (journey.campaign, journey.per, journey.status) == (plan.id, per, "active"):
+                turn.leave(journey, "restarted")
+    active = sum(journey.status == "active" for journey in turn.lead.journeys)
+    if active >= bounds.OPEN_JOURNEYS:
+        turn.tell(f.LimitReached(turn.now, campaign=plan.id, limit="open_journeys"))
+        return
+    _begin(turn, plan, verb, per, entry, occurrence)
+
+
+def _refuse(turn: Turn, plan: Plan, verb: str, reason: str) -> None:
+    if reason in COUNTED_ONLY:
+        turn.counted.append(reason)
+        if not turn.keep_refusals:
+            return
+    turn.tell(
+        f.EntryRefused(
+            turn.now, campaign=plan.id, version=plan.version, trigger=verb, reason=reason
+        )
+    )
+
+
+def _refusal(
+    turn: Turn, plan: Plan, verb: str, per: str | None, entry: Entry, occurrence: Occurrence,
+    *, by_hand: bool,
+) -> str | None:  # fmt: skip
+    """The first rule that fails, in the order of the language, or None."""
+    if not verb:
+        return "not_callable"
+    turn.campaign_zone = plan.definition.timezone
+    event = occurrence.event
+    if plan.only_if is not None and not turn.truth(plan.only_if, None, event, event):
+        return "only_if"
+    if per is None:
+        return "missing_per"
+    if len(orjson.dumps([entry.properties, entry.context])) > bounds.ENTRY_BYTES:
+        return "too_large"
+    past = turn.lead.past.get(past_key(plan.id, per))
+    if past is not None and past.removed_by_hand and not by_hand:
+        return "removed_by_hand"
+    return _reentry(turn, plan, per, past, by_hand=by_hand)
+
+
+def _reentry(turn: Turn, plan: Plan, per: str, past: Past | None, *, by_hand: bool) -> str | None:
+    """Per value of `per`: whether a further run may begin now."""
+    active = [
+        journey
+        for journey in turn.lead.journeys
+        if journey.campaign == plan.id and journey.status == "active"
+    ]
+    inside = any(journey.per == per for journey in active)
+    kind = plan.definition.reentry
+    if inside and (kind in ("never", "after_exit") or (kind == "always" and per)):
+        return "reentry"
+    by_hand = by_hand and not inside
+    if kind == "never" and past is not None and past.runs and not by_hand:
+        return "reentry"
+    after = plan.definition.reentry_after
+    if after is not None and past is not None and past.entered_at and not by_hand:
+        zone = turn.zone_for(plan.definition.timezone)
+        if turn.now < time.add(past.entered_at, after, zone):
+            return "reentry_after"
+    if kind == "always" and len(active) >= bounds.RUNS_AT_ONCE:
+        return "too_many_runs"
+    return None
+
+
+def _per(turn: Turn, plan: Plan, event: Event | None) -> str | None:
+    """The value of `per` as JSON, None when there is none."""
+    if plan.per is None:
+        return ""
+    turn.campaign_zone = plan.definition.timezone
+    value = turn.value_at_entry(plan.per, event)
+    if value is None:
+        return None
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _entry(turn: Turn, plan: Plan, event: Event | None) -> Entry:
+    """Of the event that lets the lead in: its name and the paths that the version names."""
+    if event is None:
+        return Entry("", {}, {})
+    wanted = set(plan.entry_paths)
+    for name in plan.templates:
+        template = turn.registry.templates.get(name)
+        if template is not None:
+            wanted |= {path for path in template.paths if path.startswith("entry.")}
+    kept: dict[str, dict[str, Any]] = {"properties": {}, "context": {}}
+    for path in sorted(wanted):
+        _, part, *names = path.split(".")
+        if part in kept:
+            _copy(event.properties if part == "properties" else event.context, kept[part], names)
+    return Entry(event.name, kept["properties"], kept["context"])
+
+
+def _copy(source: Any, target: dict[str, Any], names: list[str]) -> None:
+    """Copy one path; a whole object where the path ends early or goes into a list."""
+    if not names:
+        target.update(source)
+        return
+    name = names[0]
+    if not isinstance(source, dict) or name not in source:
+        return
+    below = source[name]
+    if len(names) == 1 or not isinstance(below, dict):
+        target[name] = below
+        return
+    kept = target.setdefault(name, {})
+    if isinstance(kept, dict) and kept is not below:
+        _copy(below, kept, names[1:])
+
+
+def _begin(
+    turn: Turn, plan: Plan, verb: str, per: str, entry: Entry, occurrence: Occurrence
+) -> None:
+    definition = plan.definition
+    past = turn.lead.past.get(plan.id)
+    n = len(turn.begun)
+    journey = journey_id(plan.id, per, turn.lead_id, turn.partition, turn.offset, n)
+    zone = turn.zone_for(definition.timezone)
+    expires, goal_until = definition.expires_after, 0
+    if definition.goal is not None and definition.goal.within is not None:
+        goal_until = time.add(turn.now, definition.goal.within, zone)
+    turn.tell(
+        f.Entered(
+            turn.now, journey, plan.id, plan.version, (past.runs if past else 0) + 1,
+            trigger=verb, per=per, entry=entry, offset=turn.offset, n=n,
+            expires_at=time.add(turn.now, expires, zone) if expires else 0,
+            goal_until=goal_until,
+        )
+    )  # fmt: skip
+    turn.begun[journey] = turn.tick()
+    begun = journey_of(turn.lead, journey)
+    if begun is not None:
+        walk(turn, begun, plan.first)

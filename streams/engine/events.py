@@ -1,0 +1,199 @@
+"""What happened, as triggers and expressions see it: a decoded event, and an occurrence.
+
+One record makes one `Occurrence` that all triggers are tried on; what steps change inwardly makes
+further ones (campaign-language, "One record, step by step").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import orjson
+from msgspec import Raw, Struct
+
+from schemas.records import Interaction
+from schemas.state import Entry
+
+SITE_TYPES = ("page", "screen")
+
+
+def decoded(raw: Raw) -> dict[str, Any]:
+    """The JSON object of a raw field; anything else counts as an empty one."""
+    if not raw:
+        return {}
+    value = orjson.loads(bytes(raw))
+    return value if isinstance(value, dict) else {}
+
+
+class EventView:
+    """An event whose properties and context are decoded when somebody asks."""
+
+    __slots__ = ("_context", "_interaction", "_properties", "name")
+
+    def __init__(self, interaction: Interaction) -> None:
+        self.name = interaction.event or interaction.type
+        self._interaction = interaction
+        self._properties: dict[str, Any] | None = None
+        self._context: dict[str, Any] | None = None
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The event's properties."""
+        if self._properties is None:
+            self._properties = decoded(self._interaction.properties)
+        return self._properties
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """The event's context."""
+        if self._context is None:
+            self._context = decoded(self._interaction.context)
+        return self._context
+
+
+Event = EventView | Entry
+
+
+class Message(Struct, gc=False):
+    """The mail that was opened, clicked or answered: what the signed token said, else the
+    template that the event names."""
+
+    verb: str
+    command: str = ""
+    journey: str = ""
+    step: str = ""
+    template: str = ""
+    url: str = ""
+
+
+class Occurrence:
+    """Everything that triggers can match about one thing that happened.
+
+    `seq` orders it within a record: a wait is satisfied only by what happened after it was armed.
+    """
+
+    __slots__ = (
+        "called", "created", "download", "event", "event_at", "fields", "form", "joined", "journey",
+        "left", "lost", "message", "name", "page", "points", "referrer", "seq", "spent", "url",
+    )  # fmt: skip
+
+    def __init__(self, event: Event | None = None, seq: int = 0, journey: str = "") -> None:
+        self.event = event
+        self.seq = seq
+        self.journey = journey  # the journey whose step brought it about
+        self.name: str | None = None
+        self.page: str | None = None
+        self.url: str | None = None
+        self.referrer: str | None = None
+        self.form: str | None = None
+        self.download: str | None = None
+        self.message: Message | None = None
+        self.joined: tuple[str, ...] = ()
+        self.left: tuple[str, ...] = ()
+        self.points: tuple[float, float] | None = None
+        self.fields: dict[str, tuple[Any, Any]] | None = None
+        self.lost: tuple[tuple[str, str], ...] = ()
+        self.spent: tuple[str, ...] = ()
+        self.created = False
+        self.called: str | None = None
+        self.event_at: int | None = None
+
+    def index_keys(self) -> list[tuple[str, str]]:
+        """Where to look in the trigger index."""
+        keys: list[tuple[str, str]] = []
+        if self.name is not None:
+            keys.append(("event", self.name))
+        if self.page is not None or self.url is not None:
+            keys.append(("page", ""))
+        if self.form is not None:
+            keys.append(("form", self.form))
+        if self.download is not None:
+            keys.append(("download", ""))
+        if self.message is not None:
+            keys.append((self.message.verb, ""))
+        keys += [("joins", name) for name in self.joined]
+        keys += [("leaves", name) for name in self.left]
+        if self.points is not None:
+            keys.append(("points", ""))
+        if self.fields:
+            keys += [("field", name) for name in self.fields]
+        keys += [("lost", why) for _, why in self.lost]
+        keys += [("spent", key) for key in self.spent]
+        if self.created:
+            keys.append(("created", ""))
+        if self.called is not None:
+            keys.append(("called", self.called))
+        return keys
+
+
+class _PageFields(Struct, gc=False):
+    path: Any = None
+    url: Any = None
+    referrer: Any = None
+
+
+class _PageContext(Struct, gc=False):
+    page: _PageFields | None = None
+
+
+_decode_fields = msgspec.json.Decoder(_PageFields).decode
+_decode_context = msgspec.json.Decoder(_PageContext).decode
+
+
+class Page(Struct, gc=False):
+    """Where an event happened: path without query and fragment, full URL, referrer."""
+
+    path: str
+    url: str = ""
+    referrer: str = ""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _fields(raw: Raw) -> _PageFields:
+    try:
+        return _decode_fields(raw) if raw else _PageFields()
+    except msgspec.DecodeError:
+        return _PageFields()
+
+
+def _context_fields(raw: Raw) -> _PageFields:
+    try:
+        return (_decode_context(raw).page if raw else None) or _PageFields()
+    except msgspec.DecodeError:
+        return _PageFields()
+
+
+def path_of(text: str) -> str:
+    """The path of a path or URL, without query and fragment; "/" for a bare host."""
+    if "://" in text:
+        try:
+            return urlsplit(text).path or "/"
+        except ValueError:
+            return ""
+    return text.split("#", 1)[0].split("?", 1)[0]
+
+
+def page_of(interaction: Interaction) -> Page | None:
+    """The page of an interaction, or None when it names none.
+
+    `properties.path`, else the path of `properties.url`, else `context.page.path` (interfaces,
+    Events); a tracked event's own properties name no page, so only its context is asked.
+    """
+    own = _fields(interaction.properties) if interaction.type in SITE_TYPES else _PageFields()
+    path = _text(own.path)
+    url = _text(own.url)
+    referrer = _text(own.referrer)
+    if not path or not url or not referrer:
+        around = _context_fields(interaction.context)
+        path = path or (path_of(url) if url else "") or _text(around.path)
+        path = path or path_of(_text(around.url))
+        url = url or _text(around.url)
+        referrer = referrer or _text(around.referrer)
+    if not path and not url:
+        return None
+    return Page(path_of(path), url, referrer)

@@ -1,0 +1,121 @@
+"""`handle(lead, record, registry)`: one record of a lead's log, step by step.
+
+The order is that of campaign-language, "One record, step by step"; the numbers in the comments
+are its. Pure: the time is in the record, ids are derived from its place in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from schemas import facts as f
+from schemas.commands import Command
+from schemas.ids import short_hash
+from schemas.records import ByHand, Interaction, Outcome, Record, WakeUp
+from schemas.state import QUARTER_MS, Lead, Prefix
+from streams.engine.occurring import changed_by, happen, made_by_hand, settle, take_outcome
+from streams.engine.registry import Registry
+from streams.engine.rescheduling import reschedule
+from streams.engine.timers import fire_due
+from streams.engine.turn import Block, Turn
+
+
+class Handled(Struct):
+    """What one record led to.
+
+    `lead` is the object that was given, changed; None when a record without effect met no lead.
+    `effect`: the lead changed beyond bookkeeping, or a command was issued. `facts` are those to
+    ship, in order. `blocks` become `suppressions`. `counted` names what is only counted:
+    refusals by reason, `repeated`, `unknown_timezone`, `type_mismatch`.
+    """
+
+    lead: Lead | None
+    effect: bool
+    facts: list[f.Fact]
+    commands: list[Command]
+    blocks: list[Block]
+    counted: list[str]
+
+
+def _no_undo(lead: Lead | None) -> None:
+    """Nobody keeps an undo copy."""
+
+
+def concerns(prefix: Prefix | None, record: Record, registry: Registry) -> bool:
+    """False: the record is surely without effect, as the prefix of the lead's state tells."""
+    body = record.body
+    if not isinstance(body, Interaction):
+        return True
+    if prefix is not None and (
+        record.time_ms > prefix.next_due
+        or (record.time_ms // QUARTER_MS > prefix.quarter and not body.historical)
+    ):
+        return True
+    return registry.interest(body)
+
+
+def handle(
+    lead: Lead | None,
+    record: Record,
+    registry: Registry,
+    before_effect: Callable[[Lead | None], None] = _no_undo,
+    keep_refusals: bool = False,
+) -> Handled:
+    """Handle one record; `lead` is changed in place, and only if the record has an effect.
+
+    `before_effect` is called once, with the lead as it was (None: there was none), before the
+    first change. `keep_refusals` ships also the refusals that are only counted live.
+    """
+    body = record.body
+    turn = _turn(lead, record, registry, before_effect)
+    turn.keep_refusals = keep_refusals
+    if turn.existed:
+        fire_due(turn, inclusive=isinstance(body, WakeUp))  # 2
+        turn.now = max(turn.lead.clock, record.time_ms)
+    if isinstance(body, Interaction):
+        _interaction(turn, record, body)
+    elif isinstance(body, Outcome):
+        take_outcome(turn, body)
+    elif isinstance(body, ByHand):
+        made_by_hand(turn, body)
+    if turn.effect:
+        turn.lead.clock = max(turn.lead.clock, record.time_ms)  # 1, kept only with an effect
+    return Handled(
+        turn.lead if turn.existed or turn.effect else None,
+        turn.effect, turn.facts, turn.commands, turn.blocks, turn.counted,
+    )  # fmt: skip
+
+
+def _turn(
+    lead: Lead | None,
+    record: Record,
+    registry: Registry,
+    before_effect: Callable[[Lead | None], None],
+) -> Turn:
+    fresh = Lead(created_at=record.time_ms, quarter=record.time_ms // QUARTER_MS)
+    return Turn(
+        lead, record.lead, registry,
+        place=(record.partition, record.offset, record.time_ms),
+        before_effect=before_effect, fresh=fresh,
+    )  # fmt: skip
+
+
+def _interaction(turn: Turn, record: Record, body: Interaction) -> None:
+    mark = short_hash(record.id)
+    ids = turn.lead.ids
+    if mark in ids and any(ids[at : at + 8] == mark for at in range(0, len(ids), 8)):
+        turn.counted.append("repeated")
+        return
+    quarter = turn.now // QUARTER_MS
+    if turn.existed and quarter > turn.lead.quarter and not body.historical:
+        turn.tell(f.Seen(turn.now, quarter=quarter))
+    occurrence = changed_by(turn, body)  # 3
+    turn.at_hand = occurrence.event
+    reschedule(turn)
+    if not body.historical:
+        happen(turn, occurrence)  # 4 to 6
+    settle(turn)  # 7
+    if turn.effect:
+        turn.tell(f.IdRemembered(turn.now, hash=mark))

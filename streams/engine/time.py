@@ -1,0 +1,177 @@
+"""Time arithmetic of the language: zones, calendar steps, times of day, windows, weekdays.
+
+Instants are UTC milliseconds. Zone data comes from the pinned `tzdata` package alone, so that two
+machines never fold the same log differently (clarifications Q10). Source of the rules:
+campaign-language, "Time".
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+
+from schemas.campaigns import Duration, Instant, When, Window
+
+zoneinfo.reset_tzpath(())
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+LATEST_MS = 253_370_764_800_000  # 9999-01-01: later than this nothing is computed
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+UTC_ZONE = zoneinfo.ZoneInfo("UTC")
+
+
+@lru_cache(maxsize=2048)
+def zone(name: str) -> zoneinfo.ZoneInfo | None:
+    """The zone of an IANA name, or None when the name is not known."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def known_zone(name: str) -> bool:
+    """Whether lint accepts this name."""
+    return zone(name) is not None
+
+
+def local(ms: int, at: tzinfo) -> datetime:
+    """The naive local time of an instant; beyond the calendar's range its edge."""
+    ms = min(max(ms, -62_000_000_000_000), LATEST_MS)
+    return (_EPOCH + ms * _MS).astimezone(at).replace(tzinfo=None, fold=0)
+
+
+def instant(moment: datetime, at: tzinfo, *, last: bool = False) -> int:
+    """The instant of a naive local time.
+
+    A time that the clock skips moves forward by the gap; one that comes twice means the first,
+    or with `last` the second.
+    """
+    aware = moment.replace(tzinfo=at, fold=1 if last and not _skipped(moment, at) else 0)
+    return (aware - _EPOCH) // _MS
+
+
+def _skipped(moment: datetime, at: tzinfo) -> bool:
+    """Whether the clock skips this local time."""
+    aware = moment.replace(tzinfo=at, fold=0)
+    return aware.astimezone(UTC).astimezone(at).replace(tzinfo=None, fold=0) != moment
+
+
+def add(ms: int, duration: Duration, at: tzinfo) -> int:
+    """The instant a duration later: calendar part in local time, then the exact part.
+
+    A month that is too short clamps to its last day. Beyond year 9998 it is `LATEST_MS`.
+    """
+    if duration.months or duration.days:
+        try:
+            ms = instant(_step(local(ms, at), duration.months, duration.days), at)
+        except (OverflowError, ValueError):
+            return LATEST_MS
+    return min(ms + duration.ms, LATEST_MS)
+
+
+def _step(moment: datetime, months: int, days: int) -> datetime:
+    if months:
+        index = moment.year * 12 + moment.month - 1 + months
+        year, month = divmod(index, 12)
+        day = min(moment.day, monthrange(year, month + 1)[1])
+        moment = moment.replace(year=year, month=month + 1, day=day)
+    return moment + timedelta(days=days)
+
+
+def schedule(ms: int, when: When, at: tzinfo) -> int:
+    """The first instant from `ms` on that `at` or `between`, then `on`, allow."""
+    if ms >= LATEST_MS - 60 * DAY_MS:
+        return LATEST_MS
+    if when.at is not None:
+        return _at_time(ms, when.at, when.days, at)
+    if when.between is not None:
+        return _in_window(ms, when.between, when.days, at)
+    if when.days:
+        return _on_day(ms, when.days, at)
+    return ms
+
+
+def _time_of_day(day: date, minutes: int) -> datetime:
+    return datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)  # noqa: DTZ001
+
+
+def _at_time(ms: int, minutes: int, days: frozenset[int], at: tzinfo) -> int:
+    day = local(ms, at).date()
+    if instant(_time_of_day(day, minutes), at) < ms:
+        day += timedelta(days=1)
+    while days and day.weekday() not in days:
+        day += timedelta(days=1)
+    return instant(_time_of_day(day, minutes), at)
+
+
+def _on_day(ms: int, days: frozenset[int], at: tzinfo) -> int:
+    moment = local(ms, at)
+    if moment.weekday() in days:
+        return ms
+    while moment.weekday() not in days:
+        moment += timedelta(days=1)
+    return instant(moment, at)
+
+
+def _bounds(day: date, window: Window, at: tzinfo) -> tuple[int, int] | None:
+    """The window that begins on this day as [start, end), None when the clock skips it whole."""
+    start = _time_of_day(day, window.start)
+    end = _time_of_day(day, window.end)
+    if window.end <= window.start:
+        end += timedelta(days=1)
+    if _skipped(start, at) and _skipped(end, at) and end - start < timedelta(hours=12):
+        return None
+    first, last = instant(start, at), instant(end, at, last=True)
+    return (first, last) if first < last else None
+
+
+def _in_window(ms: int, window: Window, days: frozenset[int], at: tzinfo) -> int:
+    """Inside: `ms` itself, else the next start; then whole days on until the window's day, the
+    one it begins on, is allowed."""
+    day = local(ms, at).date() - timedelta(days=1)
+    bounds = _bounds(day, window, at)
+    while bounds is None or bounds[1] <= ms:
+        day += timedelta(days=1)
+        bounds = _bounds(day, window, at)
+    found = max(ms, bounds[0])
+    if not days or day.weekday() in days:
+        return found
+    moment = local(found, at)
+    while day.weekday() not in days or _bounds(day, window, at) is None:
+        day += timedelta(days=1)
+        moment += timedelta(days=1)
+    return instant(moment, at)
+
+
+def resolve(date_: Instant, at: tzinfo) -> int | None:
+    """The instant of a date of the language; without an offset it is local. None: no such date."""
+    if date_.ms is not None:
+        return date_.ms
+    if date_.local is None:
+        return None
+    return parse(date_.local, at)
+
+
+def parse(text: str, at: tzinfo) -> int | None:
+    """The instant of an ISO 8601 date or date-time; without an offset local, a plain date being
+    midnight. None when it is not one."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    try:
+        if moment.tzinfo is not None:
+            return (moment - _EPOCH) // _MS
+        return instant(moment.replace(microsecond=moment.microsecond // 1000 * 1000), at)
+    except (OverflowError, ValueError):
+        return None
+
+
+def with_time_of_day(ms: int, minutes: int, at: tzinfo) -> int:
+    """That instant's local date at this time of day (`wait_until … at`)."""
+    return instant(_time_of_day(local(ms, at).date(), minutes), at)
