@@ -12,7 +12,7 @@ import orjson
 
 from schemas import facts as f
 from schemas.ids import journey_id
-from schemas.state import Entry, Past
+from schemas.state import Entry, Lead, Past, encode
 from streams.engine import bounds, time
 from streams.engine.events import Event, Occurrence
 from streams.engine.evolve import journey_of, past_key
@@ -21,6 +21,7 @@ from streams.engine.plan import Plan, walk
 if TYPE_CHECKING:
     from streams.engine.turn import Turn
 
+_MANY_JOURNEYS = 8
 COUNTED_ONLY = frozenset({"reentry", "only_if"})
 
 
@@ -60,11 +61,20 @@ def _enter(turn: Turn, plan: Plan, verb: str, occurrence: Occurrence, *, by_hand
         for journey in turn.journeys():
             if (journey.campaign, journey.per, journey.status) == (plan.id, per, "active"):
                 turn.leave(journey, "restarted")
-    active = sum(journey.status == "active" for journey in turn.lead.journeys)
-    if active >= bounds.OPEN_JOURNEYS:
-        turn.tell(f.LimitReached(turn.now, campaign=plan.id, limit="open_journeys"))
+    limit = _bound_met(turn.lead)
+    if limit is not None:
+        turn.tell(f.LimitReached(turn.now, campaign=plan.id, limit=limit))
         return
     _begin(turn, plan, verb, per, entry, occurrence)
+
+
+def _bound_met(lead: Lead) -> str | None:
+    """The bound that forbids a further journey; the size is looked at only where it may matter."""
+    if sum(journey.status == "active" for journey in lead.journeys) >= bounds.OPEN_JOURNEYS:
+        return "open_journeys"
+    if len(lead.journeys) >= _MANY_JOURNEYS and len(encode(lead, 0)) > bounds.STATE_BYTES:
+        return "state_bytes"
+    return None
 
 
 def _refuse(turn: Turn, plan: Plan, verb: str, reason: str) -> None:

@@ -40,6 +40,11 @@ def journey_of(lead: Lead, journey: str) -> Journey | None:
     return None
 
 
+def _past_keys(campaign: str, per: str) -> tuple[str, ...]:
+    """The campaign as a whole, and the value; in this order, so that states are equal bytes."""
+    return (campaign, past_key(campaign, per)) if per else (campaign,)
+
+
 def _past(lead: Lead, key: str) -> Past:
     past = lead.past.get(key)
     if past is None:
@@ -57,7 +62,7 @@ def _entered(lead: Lead, fact: f.Entered) -> None:
         )
     )  # fmt: skip
     lead.journeys.sort(key=lambda journey: (journey.offset, journey.n))
-    for key in {fact.campaign, past_key(fact.campaign, fact.per)}:
+    for key in _past_keys(fact.campaign, fact.per):
         past = _past(lead, key)
         past.runs += 1
         past.entered_at = fact.at
@@ -126,7 +131,7 @@ def _converted(lead: Lead, fact: f.Converted) -> None:
 
 
 def _remember_exit(lead: Lead, fact: f.Fact, journey: Journey, *, completed: bool) -> None:
-    for key in {journey.campaign, past_key(journey.campaign, journey.per)}:
+    for key in _past_keys(journey.campaign, journey.per):
         past = _past(lead, key)
         past.exited_at = fact.at
         past.completed = past.completed or completed
@@ -150,7 +155,7 @@ def _left(lead: Lead, fact: f.Left) -> None:
         return
     _remember_exit(lead, fact, journey, completed=False)
     if fact.reason == "removed":
-        for key in {journey.campaign, past_key(journey.campaign, journey.per)}:
+        for key in _past_keys(journey.campaign, journey.per):
             _past(lead, key).removed_by_hand = True
     journey.status = "left"
     lead.journeys.remove(journey)

@@ -38,12 +38,11 @@ def changed_by(turn: Turn, body: Interaction) -> Occurrence:
         if body.event in sessions.CONSENT_EVENTS:
             sessions.consent(changes, event)
     elif body.type in SITE_TYPES:
-        occurrence.name = body.event
         page = page_of(body)
         if page is not None:
             occurrence.page, occurrence.url = page.path, page.url
             occurrence.referrer = page.referrer
-    if body.event:
+    if body.type == "track":
         counted_at = at if body.historical and at is not None else turn.now
         sessions.count(turn, event, counted_at)
     if not body.historical:

@@ -112,7 +112,7 @@ class Registry:
             return bool(self.sessions) or interaction.event in self._watched_events
         if kind not in SITE_TYPES:
             return False
-        if self.sessions or interaction.event in self._watched_events:
+        if self.sessions:
             return True
         if not self._watched_pages:
             return False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from schemas import facts as f
 from schemas.records import Interaction
 from schemas.state import Session
-from streams.engine import counters
+from streams.engine import bounds, counters
 from streams.engine.events import SITE_TYPES, Event, Message, Occurrence, page_of
 from streams.engine.triggers import FILE_DOWNLOADED, FORM_SUBMITTED
 from streams.engine.turn import Turn, fresh_session
@@ -70,6 +70,9 @@ def count(turn: Turn, event: Event, at: int) -> None:
         if counter.filter is not None and not turn.truth(counter.filter, None, event, event):
             continue
         before = turn.lead.counters.get(counter.spec.key)
+        if before is None and len(turn.lead.counters) >= bounds.COUNTERS:
+            turn.tell(f.LimitReached(turn.now, limit="counters"))
+            continue
         after = counters.counted(before, counter.spec, at, turn.now)
         if after != (before or {}):
             turn.tell(f.CounterMoved(turn.now, counter=counter.spec.key, buckets=after))

@@ -161,7 +161,7 @@ class Turn:
                 found = time.zone(name)
                 if found is not None:
                     return found
-                self.counted.append("unknown_timezone")
+                self.count_once("unknown_timezone")
         return time.UTC_ZONE
 
     def zone_of(self, journey: Journey) -> ZoneInfo:
@@ -222,6 +222,11 @@ class Turn:
     def mismatch(self) -> None:
         """An order comparison of unlike types."""
         self.counted.append("type_mismatch")
+
+    def count_once(self, what: str) -> None:
+        """Count something that is said once a record."""
+        if what not in self.counted:
+            self.counted.append(what)
 
 
 def fresh_session(session: Session) -> Session:
