@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from schemas import facts as f
 from schemas.campaigns import Step
 from schemas.state import Entry, Journey
-from streams.engine import sessions
+from streams.engine import meaning
 from streams.engine.changing import Changes
 from streams.engine.expressions import Expression, compile_expression
 from streams.engine.plan import STOP, Node
@@ -149,9 +149,9 @@ class RecordEventNode(Node):
         properties = {name: value.of(turn, journey) for name, value in self.values.items()}
         turn.say(f.EventRecorded, journey, self.id, name=self.name, properties=properties)
         event = Entry(self.name, properties, {})
-        sessions.count(turn, event, turn.now)
+        meaning.count(turn, event, turn.now)
         occurrence = turn.happens(journey)
         occurrence.event = event
         occurrence.name = self.name
-        sessions.describe(occurrence, event)
+        meaning.describe(occurrence, event)
         return self.next

@@ -19,9 +19,9 @@ from streams.engine.compiling import compile_plan, index_keys
 from streams.engine.events import SITE_TYPES, Occurrence, page_of
 from streams.engine.expressions import CounterSpec, Expression, compile_expression
 from streams.engine.liquid_paths import paths
+from streams.engine.meaning import CONSENT_EVENTS
 from streams.engine.plan import Plan
 from streams.engine.reading import read_campaign, read_list
-from streams.engine.sessions import CONSENT_EVENTS
 from streams.engine.triggers import Key, page_matcher
 
 MEMO_PATHS = 100_000

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from schemas import facts as f
 from schemas.state import Journey, Token
-from streams.engine.occurring import settle
+from streams.engine.decide import settle
 from streams.engine.plan import STOP, walk
 
 if TYPE_CHECKING:

@@ -38,6 +38,13 @@ class Block(Struct, frozen=True):
 class Turn:
     """The handling of one record of one lead. `now` is what the engine computes with."""
 
+    __slots__ = (
+        "_before_effect", "armed", "at_hand", "begun", "blocks", "campaign_zone", "commands",
+        "counted", "effect", "entry", "event", "exhausted", "existed", "facts", "journey",
+        "keep_refusals", "lead", "lead_id", "moved", "now", "offset", "partition", "pending",
+        "registry", "seq", "steps", "steps_in_all", "time_ms",
+    )  # fmt: skip
+
     def __init__(
         self,
         lead: Lead | None,

@@ -1,4 +1,4 @@
-"""What one thing that happened does: goals, exits, waits, entries, and what follows from those.
+"""Decide: what one thing that happened does, goals, exits, waits, entries, and what follows.
 
 Source: campaign-language, "One record, step by step", 3 to 7.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from schemas import facts as f
 from schemas.records import ByHand, Interaction, Outcome
 from schemas.state import Journey
-from streams.engine import sessions, time
+from streams.engine import meaning, time
 from streams.engine.changing import ADDRESSES, Changes
 from streams.engine.entering import enter_all, enter_anyway
 from streams.engine.events import SITE_TYPES, EventView, Occurrence, decoded, page_of
@@ -34,9 +34,9 @@ def changed_by(turn: Turn, body: Interaction) -> Occurrence:
         changes.fields(decoded(body.traits))
     elif body.type == "track":
         occurrence.name = body.event
-        sessions.describe(occurrence, event)
-        if body.event in sessions.CONSENT_EVENTS:
-            sessions.consent(changes, event)
+        meaning.describe(occurrence, event)
+        if body.event in meaning.CONSENT_EVENTS:
+            meaning.consent(changes, event)
     elif body.type in SITE_TYPES:
         page = page_of(body)
         if page is not None:
@@ -44,9 +44,9 @@ def changed_by(turn: Turn, body: Interaction) -> Occurrence:
             occurrence.referrer = page.referrer
     if body.type == "track":
         counted_at = at if body.historical and at is not None else turn.now
-        sessions.count(turn, event, counted_at)
+        meaning.count(turn, event, counted_at)
     if not body.historical:
-        sessions.visit(turn, body, occurrence)
+        meaning.visit(turn, body, occurrence)
     occurrence.event_at = at
     return occurrence
 
