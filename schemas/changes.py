@@ -6,6 +6,7 @@ lead's own log is said: campaigns, lists, templates (connectors later).
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any, Literal
 
 import msgspec
@@ -36,3 +37,11 @@ class Change(Struct, frozen=True, omit_defaults=True):
 
 DECODE = msgspec.json.Decoder(Change).decode
 ENCODE = msgspec.json.Encoder().encode
+
+
+_canonical = msgspec.json.Encoder(order="sorted").encode
+
+
+def digest_of(document: dict[str, Any]) -> str:
+    """32 hex digits of a document's content; the order of its keys is no part of it."""
+    return blake2b(_canonical(document), digest_size=16).hexdigest()

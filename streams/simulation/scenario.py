@@ -1,0 +1,151 @@
+"""Run one scenario: its documents published, its rows appended, and what came of it compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from schemas.changes import Change, digest_of
+from schemas.commands import Command
+from schemas.errors import DriplineError
+from schemas.facts import FactRow
+from schemas.records import ByHand
+from schemas.state import QUARTER_MS, Lead
+from streams.engine.lint import lint_campaign, lint_list
+from streams.simulation.happened import Action, Difference, Happened
+from streams.simulation.scenario_checks import differences
+from streams.simulation.scenario_reading import Document, Given, Load, Scenario, read_scenario
+from streams.simulation.scenario_rows import Row, body_of
+from streams.simulation.scenario_values import ScenarioError
+from streams.simulation.world import World
+
+
+class ScenarioResult(Struct):
+    """What became of a scenario; it passed when nothing differs."""
+
+    name: str
+    differences: list[Difference]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is as the scenario says."""
+        return not self.differences
+
+
+def run_scenario(document: Any, load: Load) -> ScenarioResult:
+    """Read, run and compare a scenario; whatever stops it is a difference of the part `scenario`.
+
+    `load(path)` gives the document of a file that `campaigns` or `lists` name.
+    """
+    name = document["scenario"] if isinstance(document, dict) else ""
+    try:
+        scenario = read_scenario(document, load)
+        return ScenarioResult(scenario.name, differences(scenario, play(scenario)))
+    except DriplineError as error:
+        return ScenarioResult(str(name), [Difference("scenario", [str(error)])])
+
+
+def play(scenario: Scenario) -> Happened:
+    """Run a scenario from its first instant to its last."""
+    run = _Run(scenario)
+    for row in scenario.rows:
+        run.take(row)
+    run.world.advance(scenario.until_ms)
+    return run.happened()
+
+
+class _Run:
+    def __init__(self, scenario: Scenario) -> None:
+        self._findings: list[Document] = []
+        first = scenario.first_ms
+        changes = [
+            change
+            for kind, documents in (("list", scenario.lists), ("campaign", scenario.campaigns))
+            for document in documents
+            if (change := self._change(kind, document)) is not None
+        ]
+        leads = {given.lead: _state(given, first - 1) for given in scenario.given}
+        self.world = World(changes, leads, first_ms=first - 1)
+        self._named = list(leads)
+        for given in scenario.given:
+            for campaign in given.in_:
+                body = ByHand("enter", campaign, by="given", rules=False)
+                self.world.append(given.lead, body, first)
+
+    def _change(self, kind: Any, document: Document) -> Change | None:
+        """The publishing of a document; None where lint finds an error in it."""
+        lint = lint_campaign if kind == "campaign" else lint_list
+        errors = False
+        for finding in lint(document, None, None):
+            errors = errors or finding.severity == "error"
+            self._findings.append({
+                "code": finding.code, "path": finding.path, "severity": finding.severity,
+                "message": finding.message, "line": finding.line, "column": finding.column,
+            })  # fmt: skip
+        if errors:
+            return None
+        return Change(kind, str(document[kind]), "publish", document, digest_of(document))
+
+    def take(self, row: Row) -> None:
+        """Append what a row stands for."""
+        self.world.advance(row.arrives, inclusive=False)
+        if not row.lead:
+            change = self._change(row.verb, row.options["document"])
+            if change is not None:
+                self.world.publish(change, row.arrives)
+            return
+        if row.lead not in self._named:
+            self._named.append(row.lead)
+        messages = [command for command in self.world.commands if command.lead == row.lead]
+        body = body_of(row, messages)
+        before = len(self.world.dead_letters)
+        self.world.append(row.lead, body, row.arrives, id=str(row.options.get("id", "")))
+        for letter in self.world.dead_letters[before:]:
+            raise ScenarioError(row.path, f"was not taken: {letter.reason}: {letter.detail}")
+
+    def happened(self) -> Happened:
+        """All that came of it."""
+        facts = [(told.lead, fact) for told in self.world.facts for fact in told.facts]
+        commands = {command.id: command for command in self.world.commands}
+        return Happened(
+            facts=facts,
+            issued=_actions(facts, "action_issued", commands),
+            suppressed=_actions(facts, "action_suppressed", commands),
+            leads={name: self.world.lead(name) for name in self._named},
+            findings=self._findings,
+        )
+
+
+def _state(given: Given, at_ms: int) -> Lead:
+    """A lead as it is given, without any of the triggers that its making would fire."""
+    return Lead(
+        clock=at_ms,
+        created_at=at_ms,
+        quarter=at_ms // QUARTER_MS,
+        traits={name: value for name, value in given.traits.items() if value is not None},
+        points=given.points,
+        tags=list(dict.fromkeys(given.tags)),
+        lists=list(dict.fromkeys(given.lists)),
+        blocked=dict.fromkeys(given.unsubscribed, "unsubscribed"),
+    )
+
+
+def _actions(
+    facts: Sequence[tuple[str, FactRow]], kind: str, commands: dict[str, Command]
+) -> list[Action]:
+    found = []
+    for lead, fact in facts:
+        if fact.fact != kind:
+            continue
+        detail = fact.detail
+        command = commands.get(detail.get("command", ""))
+        value = detail.get("template")
+        if value is None and command is not None:
+            value = command.settings
+        found.append(Action(
+            lead, fact.at, fact.campaign, fact.version, fact.run, fact.step,
+            detail["verb"], value, detail.get("reason", ""),
+        ))  # fmt: skip
+    return found
