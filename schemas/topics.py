@@ -10,6 +10,7 @@ from msgspec import Struct
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+MIB = 1024 * 1024
 
 LEAD_EVENTS = "lead-events"
 CAMPAIGN_CHANGES = "campaign-changes"
@@ -26,7 +27,10 @@ DELIVERY_GROUP = "dripline-delivery"
 
 
 class Topic(Struct, frozen=True):
-    """One topic: `retention_ms` -1 keeps for ever; `append_time` means LogAppendTime."""
+    """One topic: `retention_ms` -1 keeps for ever; `append_time` means LogAppendTime.
+
+    `max_bytes` is the largest batch: a dead letter is the largest record and its reason.
+    """
 
     name: str
     key: str
@@ -34,6 +38,7 @@ class Topic(Struct, frozen=True):
     retention_ms: int
     compacted: bool = False
     append_time: bool = True
+    max_bytes: int = 8 * MIB
     meaning: str = ""
 
     def settings(self) -> dict[str, str]:
@@ -41,7 +46,7 @@ class Topic(Struct, frozen=True):
         config = {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "message.timestamp.type": "LogAppendTime" if self.append_time else "CreateTime",
-            "max.message.bytes": str(8 * 1024 * 1024),
+            "max.message.bytes": str(self.max_bytes),
         }
         if self.compacted:
             config["min.compaction.lag.ms"] = str(HOUR_MS)
@@ -58,7 +63,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(SUPPRESSIONS, "HMAC of address and channel", 1, -1, compacted=True,
           meaning="who must not be written to"),
     Topic(DELIVERY_COUNTS, "campaign id", 1, 2 * DAY_MS, meaning="outcomes a minute"),
-    Topic(DEAD_LETTERS, "as the source", 1, 400 * DAY_MS, meaning="what could not be handled"),
+    Topic(DEAD_LETTERS, "as the source", 1, 400 * DAY_MS, max_bytes=9 * MIB,
+          meaning="what could not be handled"),
     Topic(LEADS_CHANGELOG, "lead id", None, -1, compacted=True, meaning="the leads' states"),
     Topic(SENDS_CHANGELOG, "command id", None, -1, compacted=True, meaning="what is being sent"),
 )  # fmt: skip
