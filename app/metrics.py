@@ -57,6 +57,9 @@ INGEST_LATENCY = _histogram(
     "ingest_latency_seconds", "From a request's last byte to the broker's acknowledgement", QUICK
 )
 COLLECTOR_IN_FLIGHT = _gauge("collector_in_flight_bytes", "Bytes not yet acknowledged")
+LINK_EVENTS_LOST = _counter(
+    "link_events_lost_total", "Opens and clicks answered without the broker's word", "kind"
+)
 
 # Worker
 RECORDS = _counter("records_total", "Records of lead-events, by what became of them", "result")
