@@ -7,6 +7,7 @@ it on the embedded broker (clarifications 3d).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -89,20 +90,10 @@ class LogReader:
                         yield record
 
 
-class _unreachable:  # noqa: N801 - reads as a clause: `with _unreachable(…)`
-    """Turns kafka-python's errors into `Unreachable`."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, KafkaError):
-            raise Unreachable(f"Kafka at {self._bootstrap}: {type(error).__name__}") from error
+@contextmanager
+def _unreachable(bootstrap: str) -> Iterator[None]:
+    """Turn kafka-python's errors into `Unreachable`."""
+    try:
+        yield
+    except KafkaError as error:
+        raise Unreachable(f"Kafka at {bootstrap}: {type(error).__name__}") from error
