@@ -22,8 +22,9 @@ from schemas.errors import UsageError
 
 PREFIX = "DRIPLINE_"
 FILE = "_FILE"
-# Names that the test run reads, not we: a role started by a test must not refuse them.
-FOREIGN = frozenset({"DRIPLINE_REQUIRE_REAL"})
+# Names that are no settings: the test run reads one, `up` tells its children the other
+# (app.child). A role must not refuse them.
+FOREIGN = frozenset({"DRIPLINE_REQUIRE_REAL", "DRIPLINE_PARENT"})
 
 
 class Settings(BaseSettings):

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from aiokafka.errors import IllegalStateError
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as faust_aiokafka
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -46,6 +48,7 @@ class Consumer(faust_aiokafka.Consumer):
         self.driver, self.settings, self.source = stage.driver, stage.settings, stage.source
         self._want: dict[TP, int] = {}
         self._epoch = 0
+        self.driver.log_end = self._log_end
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, loop=self.loop, beacon=self.beacon)
@@ -203,6 +206,12 @@ class Consumer(faust_aiokafka.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: recovery, membership and contiguity have their own watchers."""
+
+    def _log_end(self, number: int) -> int | None:
+        try:
+            return self._thread.highwater(TP(self.source, number))
+        except (ConsumerNotStarted, IllegalStateError):
+            return None
 
     async def _or_end(self, work: Any, doing: str) -> Any:
         return await ending.or_end(work, doing)

@@ -25,8 +25,10 @@ from streams.transport.membership import Membership
 from streams.transport.protocol import NewPartition, P
 from streams.transport.settings import TransportSettings
 from streams.transport.slot import Batch, Slot, runs
+from streams.transport.watch import Watch
 from streams.transport.writer import Writer
 
+CHANGES_SECONDS = 10.0
 log = logging.getLogger(__name__)
 
 
@@ -51,6 +53,7 @@ class Driver(Generic[P]):
         other: Callable[[P, Any], None] | None = None,
         draining: Callable[[P], None] | None = None,
         lost: Callable[[P], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._new_partition = new_partition
         self._settings = settings
@@ -58,7 +61,8 @@ class Driver(Generic[P]):
         self._reached = reached
         self._other = other
         self._draining = draining
-        self._lost = lost
+        self.lost = lost
+        self._watch = watch or Watch()
         self._slots: dict[int, Slot[P]] = {}
         self._by_object: dict[int, Slot[P]] = {}
         self._recovering_since: float | None = None
@@ -66,6 +70,8 @@ class Driver(Generic[P]):
         self.clock = LogClock(now_ms, follow=settings.broker_stamps)
         self.membership = Membership(settings.lease_seconds, settings.outage_seconds)
         self.ready = False
+        # The broker's end of a partition of the log, as the last fetch told; set by the consumer.
+        self.log_end: Callable[[int], int | None] = lambda number: None
         self._writers = {
             lane: Writer(
                 settings.bootstrap, f"{name}-{lane}", now_ms, idempotent=not settings.embedded
@@ -206,6 +212,7 @@ class Driver(Generic[P]):
         for output in outputs:
             match output:
                 case Produce():
+                    slot.under_way[output.ticket] = (time.monotonic(), slot.record_ms)
                     slot.lanes[output.lane].put(output)
                 case Commit():
                     slot.committable = output.offset
@@ -255,6 +262,7 @@ class Driver(Generic[P]):
             run, hole = left.popleft()
             slot.position = run[-1].offset + 1
             slot.record_ms = run[-1].timestamp
+            self._watch.handed_over(len(run))
             if hole:
                 partition.absent(run[0].offset, run[-1].offset + 1)
             else:
@@ -270,7 +278,14 @@ class Driver(Generic[P]):
     async def _await_changes(self, slot: Slot[P], number: int) -> None:
         if self._reached is None:
             raise Halt(f"change {number} is asked for, and nobody reads changes here")
-        await self._reached(number)
+        reached = asyncio.ensure_future(self._reached(number))
+        done, _ = await asyncio.wait({reached}, timeout=CHANGES_SECONDS)
+        if not done:
+            log.warning(
+                "partition %d waits for change %d, which campaign-changes does not have yet",
+                slot.number, number,
+            )  # fmt: skip
+        await reached
         slot.awaiting = None
         self.perform(slot.partition, slot.partition.resumed())
         self._hand_over_held(slot)
@@ -325,8 +340,8 @@ class Driver(Generic[P]):
             slot = self._slots.pop(number)
             del self._by_object[id(slot.partition)]
             slot.close()
-            if self._lost is not None:
-                self._lost(slot.partition)
+            if self.lost is not None:
+                self.lost(slot.partition)
 
     def _spawn(self, work: Any, doing: str, slot: Slot[P] | None = None) -> None:
         task = asyncio.create_task(ending.or_end(work, doing))

@@ -19,7 +19,8 @@ class Slot(Generic[P]):
 
     `committable` is the offset to commit, for lag displays. `tail` is the changelog's end, after
     the fence, and `read_to` how far it is read. `moved` is set whenever something came back from
-    outside, for a drain to look again.
+    outside, for a drain to look again. `under_way` remembers by ticket when it was queued and the
+    time of the last record before it.
     """
 
     def __init__(self, number: int, partition: P, lanes: Mapping[str, Lane]) -> None:
@@ -34,6 +35,7 @@ class Slot(Generic[P]):
         self.position: int | None = None
         self.record_ms: int | None = None
         self.read_to = 0
+        self.under_way: dict[int, tuple[float, int | None]] = {}
         self.held: deque[Batch] = deque()
         self.moved = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
