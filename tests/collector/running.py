@@ -1,6 +1,7 @@
 """A collector on a free port, before a real broker, and what lies in that broker's topics."""
 
 import contextlib
+import io
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -112,7 +113,9 @@ class Running:
         self, method: str, path: str, body: Any = None, key: str | None = KEY, **options: Any
     ) -> tuple[int, Any, Any]:
         """Status, headers, and JSON (bytes, where it is none) of the answer."""
-        data = body if isinstance(body, bytes | None) else orjson.dumps(body)
+        data: Any = body if isinstance(body, bytes | None) else orjson.dumps(body)
+        if data is not None and len(data) > 1_000_000:
+            data = io.BytesIO(data)
         headers = dict(options.pop("headers", {}))
         if key is not None:
             headers["Authorization"] = "Basic " + b64encode(f"{key}:".encode()).decode()
