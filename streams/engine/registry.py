@@ -1,31 +1,30 @@
 """The registry: what `campaign-changes` says up to one change, compiled. Immutable.
 
 A fold sees a lead's own log and the registry of its place in that log, nothing else (architecture,
-sentence 3). All snapshots of a process share their plans.
+sentence 3).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import cached_property
 
 from msgspec import Struct
 
-from schemas.campaigns import ListDefinition
+from schemas.campaigns import Definition, ListDefinition
 from schemas.changes import Change
 from schemas.errors import DataError
 from schemas.records import Interaction
-from streams.engine.compiling import compile_plan, index_keys
-from streams.engine.events import SITE_TYPES, Occurrence, page_of
-from streams.engine.expressions import CounterSpec, Expression, compile_expression
+from streams.engine.compiling import compile_plan
+from streams.engine.events import Occurrence
 from streams.engine.liquid_paths import paths
-from streams.engine.meaning import CONSENT_EVENTS
 from streams.engine.plan import Plan
 from streams.engine.reading import read_campaign, read_list
-from streams.engine.triggers import Key, page_matcher
+from streams.engine.trigger_index import LiveCounter, PageTest, TriggerIndex
 
-MEMO_PATHS = 100_000
-PageTest = Callable[[str, str], bool]
+SNAPSHOTS = 64
 
 
 class Template(Struct, frozen=True):
@@ -35,15 +34,15 @@ class Template(Struct, frozen=True):
     paths: frozenset[str]
 
 
-class LiveCounter(Struct, frozen=True):
-    """A counter of a live campaign; `filter` is its compiled third argument."""
-
-    spec: CounterSpec
-    filter: Expression | None
+Checked = Definition | ListDefinition | Template
 
 
 class Registry:
-    """A snapshot. `number` is the last change it holds, -1 for none."""
+    """A snapshot. `number` is the last change it holds, -1 for none.
+
+    `campaigns` maps an id to the newest version, in the order in which campaigns are visited.
+    `digests` maps a change's key to the digest of what is published.
+    """
 
     def __init__(
         self,
@@ -58,108 +57,74 @@ class Registry:
         self.lists: Mapping[str, ListDefinition] = lists or {}
         self.templates: Mapping[str, Template] = templates or {}
         self.digests: Mapping[str, str] = digests or {}
+
+    @cached_property
+    def campaigns(self) -> Mapping[str, Plan]:
+        """The newest version of each campaign by id, in the order they are visited."""
         newest = sorted((plans[-1] for plans in self._versions.values()), key=lambda p: p.order)
-        self.campaigns: Mapping[str, Plan] = {plan.id: plan for plan in newest}
-        self._entries = _entry_index(newest)
-        self._page_entries: dict[tuple[str, str], tuple[Plan, ...]] = {}
+        return {plan.id: plan for plan in newest}
+
+    @cached_property
+    def index(self) -> TriggerIndex:
+        """Who may care for an occurrence."""
         every = [plan for plans in self._versions.values() for plan in plans]
-        self.sessions = _session_tests(every, self.campaigns)
-        self._counters = _live_counters(every)
-        self._watched_events, self._watched_pages = _watched(every)
-        self._watched_events |= CONSENT_EVENTS | self._counters.keys()
-        self._page_memo: dict[tuple[str, str], bool] = {}
+        return TriggerIndex(list(self.campaigns.values()), every)
 
     def plan(self, campaign: str, version: int) -> Plan:
         """The plan of any version ever published; versions count from 1."""
         return self._versions[campaign][version - 1]
 
-    def counters_of(self, event: str) -> tuple[LiveCounter, ...]:
-        """The counters of live campaigns that count events of this name."""
-        return self._counters.get(event, ())
+    def interest(self, interaction: Interaction) -> bool:
+        """Whether any version, session or counter may care; False: surely not."""
+        return self.index.interest(interaction)
 
     def entries_for(self, occurrence: Occurrence) -> list[Plan]:
         """The live campaigns that may take the lead in, in the order they are visited."""
-        found: dict[str, Plan] = {}
-        for key in occurrence.index_keys():
-            plans = self._pages(occurrence) if key[0] == "page" else self._entries.get(key, ())
-            for plan in plans:
-                found[plan.id] = plan
-        return sorted(found.values(), key=lambda plan: plan.order)
+        return self.index.entries_for(occurrence)
 
-    def _pages(self, occurrence: Occurrence) -> tuple[Plan, ...]:
-        """Memoised per page: which campaigns a visit to it may enter."""
-        page = (occurrence.page or "", occurrence.url or "")
-        found = self._page_entries.get(page)
-        if found is None:
-            if len(self._page_entries) >= MEMO_PATHS:
-                self._page_entries.clear()
-            found = self._page_entries[page] = tuple(
-                plan
-                for plan in self._entries.get(("page", ""), ())
-                if any(
-                    trigger.verb == "visits_page" and trigger.test(occurrence, None)
-                    for trigger in plan.enter
-                )
-            )
-        return found
+    def counters_of(self, event: str) -> tuple[LiveCounter, ...]:
+        """The counters that count events of this name."""
+        return self.index.counters_of(event)
 
-    def interest(self, interaction: Interaction) -> bool:
-        """Whether any version, session or counter may care; False: surely not."""
-        kind = interaction.type
-        if kind == "identify":
-            return bool(interaction.traits)
-        if kind == "track":
-            return bool(self.sessions) or interaction.event in self._watched_events
-        if kind not in SITE_TYPES:
-            return False
-        if self.sessions:
-            return True
-        if not self._watched_pages:
-            return False
-        page = page_of(interaction)
-        return page is not None and self._page_watched(page.path, page.url)
-
-    def _page_watched(self, path: str, url: str) -> bool:
-        key = (path, url if any(full for full, _ in self._watched_pages) else "")
-        known = self._page_memo.get(key)
-        if known is None:
-            if len(self._page_memo) >= MEMO_PATHS:
-                self._page_memo.clear()
-            known = self._page_memo[key] = any(test(path, url) for _, test in self._watched_pages)
-        return known
+    @property
+    def sessions(self) -> Mapping[str, PageTest | None]:
+        """What is asked of a session, and which pages count for it (None: all)."""
+        return self.index.sessions
 
     def with_change(self, number: int, change: Change) -> Registry:
         """The snapshot one change later; `DataError` (`bad_document`) when it cannot be used."""
-        versions = dict(self._versions)
-        lists, templates = dict(self.lists), dict(self.templates)
-        if change.kind == "campaign":
+        return self._with(number, change, _checked(number, change))
+
+    def _with(self, number: int, change: Change, checked: Checked) -> Registry:
+        versions, lists, templates = self._versions, self.lists, self.templates
+        if isinstance(checked, Definition):
             plans = versions.get(change.id, ())
-            versions[change.id] = (*plans, _plan(change, len(plans) + 1, number))
-        elif change.kind == "list":
-            lists[change.id] = _list(change)
+            plan = compile_plan(checked, len(plans) + 1, number)
+            versions = {**versions, change.id: (*plans, plan)}
+        elif isinstance(checked, ListDefinition):
+            lists = {**lists, change.id: checked}
         else:
-            templates[change.id] = _template(change)
+            templates = {**templates, change.id: checked}
         digests = {**self.digests, change.key: change.digest}
         return Registry(number, versions, lists, templates, digests)
 
 
-def _plan(change: Change, version: int, number: int) -> Plan:
-    definition, findings = read_campaign(change.document)
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if definition is None or errors:
-        what = errors[0].message if errors else "not a campaign"
-        raise DataError("bad_document", f"campaign {change.id}, change {number}: {what}")
-    return compile_plan(definition, version, number)
+EMPTY = Registry()
 
 
-def _list(change: Change) -> ListDefinition:
-    definition, _ = read_list(change.document)
-    if definition is None:
-        raise DataError("bad_document", f"list {change.id} cannot be read")
-    return definition
-
-
-def _template(change: Change) -> Template:
+def _checked(number: int, change: Change) -> Checked:
+    if change.kind == "campaign":
+        definition, findings = read_campaign(change.document)
+        errors = [finding for finding in findings if finding.severity == "error"]
+        if definition is None or errors:
+            what = errors[0].message if errors else "not a campaign"
+            raise DataError("bad_document", f"campaign {change.id}, change {number}: {what}")
+        return definition
+    if change.kind == "list":
+        listed, _ = read_list(change.document)
+        if listed is None:
+            raise DataError("bad_document", f"list {change.id}, change {number}: not a list")
+        return listed
     found: set[str] = set()
     for source in change.document.values():
         if isinstance(source, str):
@@ -167,62 +132,17 @@ def _template(change: Change) -> Template:
     return Template(change.digest, frozenset(found))
 
 
-def _entry_index(plans: Iterable[Plan]) -> dict[Key, tuple[Plan, ...]]:
-    index: dict[Key, tuple[Plan, ...]] = {}
-    for plan in plans:
-        for key in dict.fromkeys(index_keys(plan)):
-            index[key] = (*index.get(key, ()), plan)
-    return index
-
-
-def _session_tests(plans: Iterable[Plan], newest: Mapping[str, Plan]) -> dict[str, PageTest | None]:
-    """What is asked of a session: its key, and which pages count (None: all).
-
-    Of an older version only what its journeys may still wait for, not its entries.
-    """
-    tests: dict[str, PageTest | None] = {}
-    for plan in plans:
-        entries = plan.enter if newest[plan.id] is plan else ()
-        for trigger in (*entries, *plan.goals, *plan.exits, *plan.waits):
-            if trigger.verb == "spends_time":
-                key = trigger.keys[0][1]
-                patterns = tuple(key.split("|")[1:])
-                tests[key] = page_matcher(patterns) if patterns else None
-    return tests
-
-
-def _live_counters(plans: Iterable[Plan]) -> dict[str, tuple[LiveCounter, ...]]:
-    found: dict[str, dict[str, LiveCounter]] = {}
-    for plan in plans:
-        for spec in plan.counters:
-            filter_ = compile_expression(spec.filter) if spec.filter else None
-            found.setdefault(spec.event, {})[spec.key] = LiveCounter(spec, filter_)
-    return {event: tuple(counters.values()) for event, counters in found.items()}
-
-
-def _watched(plans: Iterable[Plan]) -> tuple[set[str | None], list[tuple[bool, PageTest]]]:
-    """The event names and page globs that any version may care for."""
-    events: set[str | None] = set()
-    patterns: set[str] = set()
-    for plan in plans:
-        for trigger in plan.triggers:
-            events.update(trigger.events)
-            patterns.update(trigger.pages)
-    full = tuple(sorted(pattern for pattern in patterns if "://" in pattern))
-    short = tuple(sorted(patterns - set(full)))
-    pages = [(bool(group is full), page_matcher(group)) for group in (full, short) if group]
-    return events, pages
-
-
-EMPTY = Registry()
-
-
 class Registries:
-    """All snapshots of a process by number; the tail of `campaign-changes` appends to it."""
+    """The registries of a process by number; the tail of `campaign-changes` appends to it.
+
+    The newest and the last few asked for are kept, others are made again from the changes, which
+    are all kept: a long history of changes costs no memory per change but its document.
+    """
 
     def __init__(self) -> None:
         self._numbers: list[int] = [-1]
-        self._snapshots: list[Registry] = [EMPTY]
+        self._newest = EMPTY
+        self._kept: OrderedDict[int, Registry] = OrderedDict()
         self.changes: dict[int, Change] = {}
 
     @property
@@ -234,16 +154,36 @@ class Registries:
         """Take in the next change; one that is already there is ignored."""
         if number <= self.newest:
             return
-        self._snapshots.append(self._snapshots[-1].with_change(number, change))
+        following = self._newest.with_change(number, change)
+        self._keep(self._newest)
+        self._newest = following
         self._numbers.append(number)
         self.changes[number] = change
 
     def at(self, number: int) -> Registry:
-        """The snapshot in force after change `number`."""
-        return self._snapshots[bisect_right(self._numbers, number) - 1]
+        """The registry in force after change `number`."""
+        wanted = self._numbers[bisect_right(self._numbers, number) - 1]
+        if wanted == self.newest:
+            return self._newest
+        found = self._kept.get(wanted)
+        if found is None:
+            below = [kept for kept in self._kept if kept < wanted]
+            found = self._kept[max(below)] if below else EMPTY
+            for next_number, change in self.between(found.number, wanted):
+                found = found.with_change(next_number, change)
+        self._keep(found)
+        return found
+
+    def _keep(self, registry: Registry) -> None:
+        self._kept[registry.number] = registry
+        self._kept.move_to_end(registry.number)
+        if len(self._kept) > SNAPSHOTS:
+            self._kept.popitem(last=False)
 
     def between(self, after: int, upto: int) -> list[tuple[int, Change]]:
         """The changes in (after, upto], in order."""
+        first = bisect_right(self._numbers, max(after, -1))
         return [
-            (number, self.changes[number]) for number in self._numbers if after < number <= upto
+            (number, self.changes[number])
+            for number in self._numbers[first : bisect_right(self._numbers, upto)]
         ]
