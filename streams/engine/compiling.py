@@ -145,10 +145,16 @@ class _Compiler:
 
     def _simple(self, step: Step) -> Node:
         node = SIMPLE[step.verb](step)
+        if isinstance(node, waiting.Pause):
+            self._restarts(node)
         for value in _values(node):
             if value.expression is not None:
                 self._note(value.expression)
         return node
+
+    def _restarts(self, node: waiting.Pause) -> None:
+        node.restarts = tuple(self._trigger(t) for t in node.step.options.get("restart_on", ()))
+        self._waits += node.restarts
 
     def _if(self, step: Step, after: Node | None) -> Node:
         node = branching.IfNode(step)
@@ -174,6 +180,7 @@ class _Compiler:
             for trigger in step.value
         ]
         node.otherwise = self._block(step.else_ or (), after)
+        self._restarts(node)
         self._waits += triggers
         self._remembered += [trigger for trigger in triggers if node.remembers(trigger)]
         return node

@@ -47,6 +47,7 @@ def changed_by(turn: Turn, body: Interaction) -> Occurrence:
         meaning.count(turn, event, counted_at)
     if not body.historical:
         meaning.visit(turn, body, occurrence)
+        occurrence.created = not turn.existed
     occurrence.event_at = at
     return occurrence
 

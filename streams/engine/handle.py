@@ -53,6 +53,8 @@ def concerns(prefix: Prefix | None, record: Record, registry: Registry) -> bool:
         or (record.time_ms // QUARTER_MS > prefix.quarter and not body.historical)
     ):
         return True
+    if prefix is None and registry.index.greets:
+        return True
     return registry.interest(body)
 
 

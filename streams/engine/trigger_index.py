@@ -33,7 +33,7 @@ class LiveCounter(Struct, frozen=True):
 class TriggerIndex:
     """Built once per registry, on first use; its memos are bounded.
 
-    `sessions` maps what is asked of a session to the pages that count (None: all of them).
+    `greets` tells that a campaign takes leads in when they are first seen. `sessions` maps what is asked of a session to the pages that count (None: all of them).
     """
 
     def __init__(self, newest: Sequence[Plan], every: Sequence[Plan]) -> None:
@@ -50,6 +50,7 @@ class TriggerIndex:
         self._page_test = page_matcher(tuple(sorted(patterns))) if patterns else None
         self._full_urls = any("://" in pattern for pattern in patterns)
         self._page_memo: dict[tuple[str, str], bool] = {}
+        self.greets = ("created", "") in self._entries
 
     def counters_of(self, event: str) -> tuple[LiveCounter, ...]:
         """The counters that count events of this name."""

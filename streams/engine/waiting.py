@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 class Pause(Node):
-    """What the three have in common: a token that is put down and taken up again."""
+    """What the three have in common: a token that is put down and taken up again.
+
+    `restarts` are the triggers of `restart_on`: each begins the wait anew.
+    """
+
+    restarts: tuple[CompiledTrigger, ...] = ()
 
     def wait(self, turn: Turn, journey: Journey, due: int, for_: list[str] | None = None) -> Node:
         """Put the journey down here until `due` (0: no deadline)."""
@@ -39,6 +44,12 @@ class Pause(Node):
     def awaited(self) -> list[str]:
         """What the wait is for, as shown."""
         return []
+
+    def met(self, turn: Turn, journey: Journey, occurrence: Occurrence) -> Node | None:
+        """A trigger of `restart_on` begins the wait anew: the journey arrives once more, now."""
+        if any(trigger.fires(turn, occurrence, journey) for trigger in self.restarts):
+            self.wait(turn, journey, self.deadline(turn, journey, turn.now), self.awaited())
+        return STOP
 
     def fired(self, turn: Turn, journey: Journey, token: Token) -> Node | None:
         """The time has come."""
@@ -197,7 +208,7 @@ class WaitForNode(Pause):
             if trigger.fires(turn, occurrence, journey):
                 turn.say(f.Departed, journey, self.id)
                 return self._branch(turn, journey, index)
-        return STOP
+        return super().met(turn, journey, occurrence)
 
     def would_meet(self, turn: Turn, journey: Journey, occurrence: Occurrence) -> bool:
         """Whether any of the triggers fires."""
