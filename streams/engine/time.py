@@ -19,7 +19,8 @@ zoneinfo.reset_tzpath(())
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-LATEST_MS = 253_370_764_800_000  # 9999-01-01: later than this nothing is computed
+EARLIEST_MS = -62_000_000_000_000  # in the year 5: nothing is computed before it
+LATEST_MS = 253_370_764_800_000  # 9999-01-01: nor behind it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 UTC_ZONE = zoneinfo.ZoneInfo("UTC")
@@ -41,7 +42,7 @@ def known_zone(name: str) -> bool:
 
 def local(ms: int, at: tzinfo) -> datetime:
     """The naive local time of an instant; beyond the calendar's range its edge."""
-    ms = min(max(ms, -62_000_000_000_000), LATEST_MS)
+    ms = min(max(ms, EARLIEST_MS), LATEST_MS)
     return (_EPOCH + ms * _MS).astimezone(at).replace(tzinfo=None, fold=0)
 
 
@@ -64,14 +65,15 @@ def _skipped(moment: datetime, at: tzinfo) -> bool:
 def add(ms: int, duration: Duration, at: tzinfo) -> int:
     """The instant a duration later: calendar part in local time, then the exact part.
 
-    A month that is too short clamps to its last day. Beyond year 9998 it is `LATEST_MS`.
+    A month that is too short clamps to its last day. Outside of the calendar it is `EARLIEST_MS`
+    or `LATEST_MS`.
     """
     if duration.months or duration.days:
         try:
             ms = instant(_step(local(ms, at), duration.months, duration.days), at)
         except (OverflowError, ValueError):
-            return LATEST_MS
-    return min(ms + duration.ms, LATEST_MS)
+            return EARLIEST_MS if duration.months < 0 or duration.days < 0 else LATEST_MS
+    return min(max(ms + duration.ms, EARLIEST_MS), LATEST_MS)
 
 
 def _step(moment: datetime, months: int, days: int) -> datetime:
@@ -104,7 +106,7 @@ def _at_time(ms: int, minutes: int, days: frozenset[int], at: tzinfo) -> int:
     day = local(ms, at).date()
     if instant(_time_of_day(day, minutes), at) < ms:
         day += timedelta(days=1)
-    while days and day.weekday() not in days:
+    while days and not _allowed(day, days, at):
         day += timedelta(days=1)
     return instant(_time_of_day(day, minutes), at)
 
@@ -113,18 +115,26 @@ def _on_day(ms: int, days: frozenset[int], at: tzinfo) -> int:
     moment = local(ms, at)
     if moment.weekday() in days:
         return ms
-    while moment.weekday() not in days:
+    while not _allowed(moment.date(), days, at):
         moment += timedelta(days=1)
     return instant(moment, at)
 
 
+def _allowed(day: date, days: frozenset[int], at: tzinfo) -> bool:
+    """Whether `on` lets this day through. A date that the zone left out is none: in Apia no Friday
+    was December 30, 2011."""
+    if day.weekday() not in days:
+        return False
+    return not (_skipped(_time_of_day(day, 0), at) and _skipped(_time_of_day(day, 1439), at))
+
+
 def _bounds(day: date, window: Window, at: tzinfo) -> tuple[int, int] | None:
-    """The window that begins on this day as [start, end), None when the clock skips it whole."""
+    """The window that begins on this day as [start, end), None when it vanishes in a gap."""
     start = _time_of_day(day, window.start)
     end = _time_of_day(day, window.end)
     if window.end <= window.start:
         end += timedelta(days=1)
-    if _skipped(start, at) and _skipped(end, at) and end - start < timedelta(hours=12):
+    if _skipped(start, at) and _skipped(end, at):
         return None
     first, last = instant(start, at), instant(end, at, last=True)
     return (first, last) if first < last else None
@@ -135,6 +145,9 @@ def _in_window(ms: int, window: Window, days: frozenset[int], at: tzinfo) -> int
     one it begins on, is allowed."""
     day = local(ms, at).date() - timedelta(days=1)
     bounds = _bounds(day, window, at)
+    if bounds is None:  # where a date was left out, the window from before it may still be open
+        day -= timedelta(days=1)
+        bounds = _bounds(day, window, at)
     while bounds is None or bounds[1] <= ms:
         day += timedelta(days=1)
         bounds = _bounds(day, window, at)
@@ -142,7 +155,7 @@ def _in_window(ms: int, window: Window, days: frozenset[int], at: tzinfo) -> int
     if not days or day.weekday() in days:
         return found
     moment = local(found, at)
-    while day.weekday() not in days or _bounds(day, window, at) is None:
+    while not _allowed(day, days, at) or _bounds(day, window, at) is None:
         day += timedelta(days=1)
         moment += timedelta(days=1)
     return instant(moment, at)
@@ -175,3 +188,29 @@ def parse(text: str, at: tzinfo) -> int | None:
 def with_time_of_day(ms: int, minutes: int, at: tzinfo) -> int:
     """That instant's local date at this time of day (`wait_until … at`)."""
     return instant(_time_of_day(local(ms, at).date(), minutes), at)
+
+
+def before(ms: int, duration: Duration, at: tzinfo) -> int:
+    """The instant a duration earlier, by the rules of `add`."""
+    return add(ms, Duration(-duration.months, -duration.days, -duration.ms), at)
+
+
+def end_of_window(ms: int, window: Window, at: tzinfo) -> int:
+    """When the window that holds `ms` ends; `ms` itself when none does."""
+    today = local(ms, at).date()
+    for day in (today - timedelta(days=1), today):
+        bounds = _bounds(day, window, at)
+        if bounds is not None and bounds[0] <= ms < bounds[1]:
+            return bounds[1]
+    return ms
+
+
+def end_of_days(ms: int, days: frozenset[int], at: tzinfo) -> int:
+    """The first instant from `ms` on that lies on none of these weekdays (not all seven)."""
+    moment = local(ms, at)
+    if moment.weekday() not in days or len(days) >= 7:
+        return ms
+    day = moment.date()
+    while day.weekday() in days:
+        day += timedelta(days=1)
+    return instant(_time_of_day(day, 0), at)
