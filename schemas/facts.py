@@ -44,7 +44,9 @@ class Entered(Fact):
     """A journey began. `trigger` is the verb that let the lead in; `per` its value, as JSON."""
 
     kind: ClassVar[str] = "entered"
-    hidden: ClassVar[tuple[str, ...]] = ("entry", "offset", "n", "expires_at", "goal_until")
+    hidden: ClassVar[tuple[str, ...]] = (
+        "entry", "offset", "n", "expires_at", "goal_until", "ends_at", "held_out",
+    )  # fmt: skip
 
     trigger: str = ""
     per: str = ""
@@ -53,6 +55,8 @@ class Entered(Fact):
     n: int = 0
     expires_at: int = 0
     goal_until: int = 0
+    ends_at: int = 0
+    held_out: bool = False
 
 
 class EntryRefused(Fact):
@@ -74,10 +78,11 @@ class Waiting(Fact):
     """A journey waits at a step until `due` (None: no deadline) or for one of `for_`."""
 
     kind: ClassVar[str] = "waiting"
-    hidden: ClassVar[tuple[str, ...]] = ("arrived_at", "for_")
+    hidden: ClassVar[tuple[str, ...]] = ("arrived_at", "for_", "mode")
     due: int | None = None
     for_: list[str] = []
     arrived_at: int = 0
+    mode: str = ""
 
     def detail(self) -> dict[str, Any]:
         """`due`, and `for` where the wait is for something."""
@@ -110,8 +115,11 @@ class MessageHeld(Fact):
     """A message waits at its step until `until`."""
 
     kind: ClassVar[str] = "message_held"
+    hidden: ClassVar[tuple[str, ...]] = ("since", "after")
     until: int = 0
     reason: str = ""
+    since: int = 0
+    after: str = ""
 
 
 class ActionIssued(Fact):

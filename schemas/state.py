@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 NEVER = (1 << 63) - 1  # "next due" of a lead without timers
+QUARANTINED = -1  # "next due" of a quarantined lead: nobody wakes it, its prefix says so
 QUARTER_MS = 900_000
 MARKER_KEY = b"\0marker"
 FENCE_KEY = b"\0fence"
@@ -40,13 +41,17 @@ class Entry(Struct, array_like=True):
 class Token(Struct, array_like=True):
     """A place where a journey waits: step id, when it came there, deadline (0: none).
 
-    `generation` counts up when the timer is computed anew: an old wake-up means nothing.
+    `generation` counts up when the timer is computed anew: an old wake-up means nothing. `mode` is
+    `held` for a message that may not go out yet, `outcome` for one whose outcome is awaited;
+    `after` names the wait whose window a held message honours too.
     """
 
     step: str
     arrived_at: int
     due: int = 0
     generation: int = 0
+    mode: str = ""
+    after: str = ""
 
 
 class Sent(Struct, array_like=True):
@@ -64,7 +69,8 @@ class Journey(Struct, array_like=True):
 
     `status` is "active", or "completed" for one that is kept only until its goal's `within` ends.
     `per` is the value's JSON or "". Times are ms, 0 meaning none. `seen` maps a trigger's key to
-    when it last fired; `timed_out` holds (step, deadline) of waits that ran out.
+    when it last fired; `timed_out` holds (step, deadline) of waits that ran out. `ends_at` is the
+    end of the campaign's `active` where that ends journeys too.
     """
 
     id: str
@@ -89,6 +95,7 @@ class Journey(Struct, array_like=True):
     change: int = 0
     jumps: dict[str, int] = {}
     held_out: bool = False
+    ends_at: int = 0
 
 
 class Past(Struct, array_like=True):
@@ -166,13 +173,17 @@ def prefix_of(value: bytes) -> Prefix:
 
 
 def next_due(lead: Lead) -> int:
-    """The earliest timer of the lead, or `NEVER`."""
+    """The earliest timer of the lead, or `NEVER`; `QUARANTINED` for one that is."""
+    if lead.quarantined:
+        return QUARANTINED
     due = NEVER
     for journey in lead.journeys:
         if journey.status != "active":
             continue
         if 0 < journey.expires_at < due:
             due = journey.expires_at
+        if 0 < journey.ends_at < due:
+            due = journey.ends_at
         for token in journey.tokens:
             if 0 < token.due < due:
                 due = token.due

@@ -128,7 +128,7 @@ class _Compiler:
         if step.verb in SIMPLE:
             return self._simple(step)
         if step.verb in OUTWARD:
-            return outward.OutwardNode(step, self._definition)
+            return self._outward(step, after)
         if step.verb == "jump_to":
             jump = branching.JumpNode(step)
             self._jumps.append(jump)
@@ -155,6 +155,12 @@ class _Compiler:
     def _restarts(self, node: waiting.Pause) -> None:
         node.restarts = tuple(self._trigger(t) for t in node.step.options.get("restart_on", ()))
         self._waits += node.restarts
+
+    def _outward(self, step: Step, after: Node | None) -> Node:
+        node = outward.OutwardNode(step, self._definition)
+        node.succeeded = self._block(step.on_success or (), after)
+        node.failed = self._block(step.on_failure or (), after)
+        return node
 
     def _if(self, step: Step, after: Node | None) -> Node:
         node = branching.IfNode(step)

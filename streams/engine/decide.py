@@ -15,6 +15,7 @@ from streams.engine.changing import ADDRESSES, Changes
 from streams.engine.entering import enter_all, enter_anyway
 from streams.engine.events import SITE_TYPES, EventView, Occurrence, decoded, page_of
 from streams.engine.evolve import journey_of
+from streams.engine.outward import OutwardNode
 from streams.engine.plan import STOP, walk
 from streams.engine.rescheduling import reschedule
 
@@ -206,4 +207,20 @@ def take_outcome(turn: Turn, body: Outcome) -> None:
         occurrence = Occurrence(None, turn.tick())
         Changes(turn, occurrence=occurrence).bounce(body.channel, body.address)
         happen(turn, occurrence)
-        settle(turn)
+    if journey is not None and journey.status == "active" and known:
+        _answer(turn, journey, body)
+    settle(turn)
+
+
+def _answer(turn: Turn, journey: Journey, body: Outcome) -> None:
+    """A step that waits for the outcome of its newest command goes on with it."""
+    newest = [sent.command for sent in journey.sent if sent.step == body.step][-1:]
+    if newest != [body.command_id]:
+        return
+    for token in journey.tokens:
+        if token.step == body.step and token.mode == "outcome":
+            node = turn.plan(journey).nodes[token.step]
+            if isinstance(node, OutwardNode):
+                following = node.told(turn, journey, body.result)
+                walk(turn, journey, following)
+            return

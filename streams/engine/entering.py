@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from schemas import facts as f
-from schemas.ids import journey_id
-from schemas.state import Entry, Lead, Past, encode
+from schemas.ids import journey_id, share
+from schemas.state import Entry, Journey, Lead, Past, encode
 from streams.engine import bounds, time
 from streams.engine.events import Event, Occurrence
 from streams.engine.evolve import journey_of, past_key
@@ -61,6 +61,8 @@ def _enter(turn: Turn, plan: Plan, verb: str, occurrence: Occurrence, *, by_hand
         for journey in turn.journeys():
             if (journey.campaign, journey.per, journey.status) == (plan.id, per, "active"):
                 turn.leave(journey, "restarted")
+    for journey in _of_group(turn, plan):
+        turn.leave(journey, "superseded")
     limit = _bound_met(turn.lead)
     if limit is not None:
         turn.tell(f.LimitReached(turn.now, campaign=plan.id, limit=limit))
@@ -96,6 +98,8 @@ def _refusal(
     """The first rule that fails, in the order of the language, or None."""
     if not verb:
         return "not_callable"
+    if not _active(turn, plan):
+        return "not_active"
     turn.campaign_zone = plan.definition.timezone
     event = occurrence.event
     if plan.only_if is not None and not turn.truth(plan.only_if, None, event, event):
@@ -107,7 +111,56 @@ def _refusal(
     past = turn.lead.past.get(past_key(plan.id, per))
     if past is not None and past.removed_by_hand and not by_hand:
         return "removed_by_hand"
-    return _reentry(turn, plan, per, past, by_hand=by_hand)
+    return _reentry(turn, plan, per, past, by_hand=by_hand) or _occupied(turn, plan)
+
+
+def _active(turn: Turn, plan: Plan) -> bool:
+    """Whether now lies in the campaign's [from, until); dates are in the campaign's zone."""
+    active = plan.definition.active
+    if active is None:
+        return True
+    zone = time.zone(plan.definition.timezone) or time.UTC_ZONE
+    begin = time.resolve(active.from_, zone) if active.from_ else None
+    end = time.resolve(active.until, zone) if active.until else None
+    return (begin is None or begin <= turn.now) and (end is None or turn.now < end)
+
+
+def _ends_at(plan: Plan) -> int:
+    """When journeys end with the campaign's `active`; 0 when they do not."""
+    active = plan.definition.active
+    if active is None or active.then != "exit" or active.until is None:
+        return 0
+    zone = time.zone(plan.definition.timezone) or time.UTC_ZONE
+    return time.resolve(active.until, zone) or 0
+
+
+def _occupied(turn: Turn, plan: Plan) -> str | None:
+    """The group's and the lead's bounds: an entry of equal or lower priority is refused."""
+    definition = plan.definition
+    if any(
+        turn.plan(journey).definition.priority >= definition.priority
+        for journey in _of_group(turn, plan)
+    ):
+        return "group_occupied"
+    past = turn.lead.past.get(plan.id)
+    most = definition.entries_per_lead
+    if most is not None and past is not None and past.runs >= most:
+        return "entries_at_most"
+    return None
+
+
+def _of_group(turn: Turn, plan: Plan) -> list[Journey]:
+    """The lead's journeys in other campaigns of the same exclusive group."""
+    group = plan.definition.exclusive_group
+    if group is None:
+        return []
+    return [
+        journey
+        for journey in turn.journeys()
+        if journey.status == "active"
+        and journey.campaign != plan.id
+        and turn.plan(journey).definition.exclusive_group == group
+    ]
 
 
 def _reentry(turn: Turn, plan: Plan, per: str, past: Past | None, *, by_hand: bool) -> str | None:
@@ -179,6 +232,12 @@ def _copy(source: Any, target: dict[str, Any], names: list[str]) -> None:
         _copy(below, kept, names[1:])
 
 
+def _held_out(turn: Turn, plan: Plan) -> bool:
+    """Sticky: u = blake2b-64(`campaign/holdout/lead`) / 2**64 < share."""
+    share_ = plan.definition.holdout
+    return bool(share_) and share(f"{plan.id}/holdout/{turn.lead_id}") < share_
+
+
 def _begin(
     turn: Turn, plan: Plan, verb: str, per: str, entry: Entry, occurrence: Occurrence
 ) -> None:
@@ -195,7 +254,8 @@ def _begin(
             turn.now, journey, plan.id, plan.version, (past.runs if past else 0) + 1,
             trigger=verb, per=per, entry=entry, offset=turn.offset, n=n,
             expires_at=time.add(turn.now, expires, zone) if expires else 0,
-            goal_until=goal_until,
+            goal_until=goal_until, ends_at=_ends_at(plan),
+            held_out=_held_out(turn, plan),
         )
     )  # fmt: skip
     turn.begun[journey] = turn.tick()

@@ -12,6 +12,8 @@ from schemas import facts as f
 from schemas.state import Journey, Lead, Past, Sent, Token
 from streams.engine import bounds
 
+MESSAGE_CHANNELS = frozenset({"email", "sms", "push"})
+_SENDS_KEPT_MS = 35 * 24 * 3_600_000
 PER_SEPARATOR = "\x1f"
 
 
@@ -59,6 +61,7 @@ def _entered(lead: Lead, fact: f.Entered) -> None:
         Journey(
             fact.journey, fact.campaign, fact.version, fact.run, fact.per, fact.at, fact.offset,
             fact.n, fact.entry, expires_at=fact.expires_at, goal_until=fact.goal_until,
+            ends_at=fact.ends_at, held_out=fact.held_out,
         )
     )  # fmt: skip
     lead.journeys.sort(key=lambda journey: (journey.offset, journey.n))
@@ -73,13 +76,23 @@ def _waiting(lead: Lead, fact: f.Waiting) -> None:
     journey = journey_of(lead, fact.journey)
     if journey is None:
         return
-    for token in journey.tokens:
-        if token.step == fact.step:
-            token.due = fact.due or 0
-            token.arrived_at = fact.arrived_at
-            token.generation += 1
+    _put_down(journey, Token(fact.step, fact.arrived_at, fact.due or 0, mode=fact.mode))
+
+
+def _put_down(journey: Journey, token: Token) -> None:
+    """A journey has at most one token per step; a newer one takes the place of the old."""
+    for index, old in enumerate(journey.tokens):
+        if old.step == token.step:
+            token.generation = old.generation + 1
+            journey.tokens[index] = token
             return
-    journey.tokens.append(Token(fact.step, fact.arrived_at, fact.due or 0))
+    journey.tokens.append(token)
+
+
+def _held(lead: Lead, fact: f.MessageHeld) -> None:
+    if journey := journey_of(lead, fact.journey):
+        token = Token(fact.step, fact.since, fact.until, mode="held", after=fact.after)
+        _put_down(journey, token)
 
 
 def _departed(lead: Lead, fact: f.Departed) -> None:
@@ -109,6 +122,9 @@ def _issued(lead: Lead, fact: f.ActionIssued) -> None:
     journey.occurrences[fact.step] = journey.occurrences.get(fact.step, 0) + 1
     sent = Sent(fact.step, fact.template or "", fact.command, fact.at)
     journey.sent = [*journey.sent, sent][-bounds.MESSAGES_REMEMBERED :]
+    if fact.channel in MESSAGE_CHANNELS and not fact.transactional:
+        recent = [at for at in lead.sends.get(fact.channel, ()) if at > fact.at - _SENDS_KEPT_MS]
+        lead.sends[fact.channel] = [*recent, fact.at][-bounds.SENDS :]
 
 
 def _outcome(lead: Lead, fact: f.OutcomeSeen) -> None:
@@ -144,7 +160,7 @@ def _completed(lead: Lead, fact: f.Completed) -> None:
     _remember_exit(lead, fact, journey, completed=True)
     journey.status = "completed"
     journey.tokens = []
-    journey.expires_at = 0
+    journey.expires_at = journey.ends_at = 0
     if journey.converted or journey.goal_until < fact.at or not journey.goal_until:
         lead.journeys.remove(journey)
 
@@ -212,6 +228,7 @@ def _id(lead: Lead, fact: f.IdRemembered) -> None:
 _MOVES: dict[type[f.Fact], Callable[[Lead, Any], None]] = {
     f.Entered: _entered,
     f.Waiting: _waiting,
+    f.MessageHeld: _held,
     f.Departed: _departed,
     f.SplitAssigned: _split,
     f.Jumped: _jumped,

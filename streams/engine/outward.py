@@ -1,7 +1,8 @@
 """The outward steps: they issue a command, or are suppressed with a reason, and go on at once.
 
-Source: campaign-language, "Outward steps". A command carries the values, as of issue, of exactly
-the paths that its template and texts name.
+Source: campaign-language, "Outward steps". A message may be held at its step, and a step with
+`on_success` or `on_failure` waits for the sink's outcome. A command carries the values, as of
+issue, of exactly the paths that its template and texts name.
 """
 
 from __future__ import annotations
@@ -13,23 +14,29 @@ from schemas import facts as f
 from schemas.campaigns import Definition, Duration, Step
 from schemas.commands import Command
 from schemas.ids import command_id
-from schemas.state import Journey
+from schemas.state import Journey, Token
 from streams.engine import time
 from streams.engine.changing import ADDRESSES, BOUNCED, UNSUBSCRIBED
+from streams.engine.holding import Hold, hold, too_many
 from streams.engine.liquid_paths import paths
-from streams.engine.plan import Node
+from streams.engine.plan import STOP, Node
+from streams.engine.waiting import Pause
 
 if TYPE_CHECKING:
     from streams.engine.turn import Turn
 
+OUTCOME_MS = 7 * time.DAY_MS
 MESSAGES = {"send_email": "email", "send_sms": "sms", "send_push": "push"}
 
 
-class OutwardNode(Node):
+class OutwardNode(Pause):
     """`send_email`, `call_webhook`: what all outward steps have in common."""
 
     def __init__(self, step: Step, definition: Definition) -> None:
         super().__init__(step)
+        self.asks = step.on_success is not None or step.on_failure is not None
+        self.succeeded: Node | None = None
+        self.failed: Node | None = None
         self.message = step.verb in MESSAGES
         self.channel = MESSAGES.get(step.verb, "webhook")
         self.template: str | None = str(step.value) if self.message else None
@@ -39,29 +46,90 @@ class OutwardNode(Node):
         self.paths = frozenset(path for text in _texts(self.settings) for path in paths(text))
 
     def take(self, turn: Turn, journey: Journey) -> Node | None:
-        """Issue or suppress, and go on."""
-        reason = self._suppressed(turn)
-        if reason is not None:
-            turn.say(
-                f.ActionSuppressed, journey, self.id, verb=self.verb, reason=reason,
-                template=self.template,
-            )  # fmt: skip
-        else:
-            self._issue(turn, journey)
-        return self.next
+        """Issue, hold or suppress."""
+        return self._attempt(turn, journey, turn.now, turn.previous.get(journey.id, ""))
 
-    def _suppressed(self, turn: Turn) -> str | None:
-        """Why a message must not go out, the first that holds in the language's order."""
+    def _attempt(self, turn: Turn, journey: Journey, since: int, after: str) -> Node | None:
+        reason = self._suppressed(turn, journey)
+        if reason is not None:
+            self.suppress(turn, journey, reason)
+            return self.next
+        if self.message and not self.transactional:
+            held = hold(turn, journey, self.channel, after)
+            if held is not None:
+                return self._hold(turn, journey, held, since, after)
+        self._issue(turn, journey)
+        if not self.asks:
+            return self.next
+        turn.say(
+            f.Waiting, journey, self.id, due=turn.now + OUTCOME_MS, for_=["outcome"],
+            arrived_at=turn.now, mode="outcome",
+        )  # fmt: skip
+        return STOP
+
+    def _hold(self, turn: Turn, journey: Journey, held: Hold, since: int, after: str) -> Node:
+        if held.until is None:
+            turn.leave(journey, "unschedulable", self.id)
+        else:
+            turn.say(
+                f.MessageHeld, journey, self.id, until=held.until, reason=held.reason,
+                since=since, after=after,
+            )  # fmt: skip
+        return STOP
+
+    def suppress(self, turn: Turn, journey: Journey, reason: str) -> None:
+        """Tell that the step issues nothing."""
+        turn.say(
+            f.ActionSuppressed, journey, self.id, verb=self.verb, reason=reason,
+            template=self.template,
+        )  # fmt: skip
+
+    def fired(self, turn: Turn, journey: Journey, token: Token) -> Node | None:
+        """A held message is tried again; without an outcome by now the action has failed."""
+        turn.say(f.TimerFired, journey, self.id, due=token.due)
+        turn.say(f.Departed, journey, self.id)
+        if token.mode == "held":
+            return self._attempt(turn, journey, token.arrived_at, token.after)
+        turn.say(f.Branched, journey, self.id, which="on_failure", why="no_outcome")
+        return self.failed
+
+    def told(self, turn: Turn, journey: Journey, result: str) -> Node | None:
+        """The sink's final outcome, where it is waited for."""
+        turn.say(f.Departed, journey, self.id)
+        which = "on_success" if result == "delivered" else "on_failure"
+        turn.say(f.Branched, journey, self.id, which=which, why=result)
+        return self.succeeded if result == "delivered" else self.failed
+
+    def reschedule(self, turn: Turn, journey: Journey, token: Token) -> Node | None:
+        """A held message is looked at anew; an outcome's time-out is exact."""
+        if token.mode != "held":
+            return STOP
+        held = hold(turn, journey, self.channel, token.after)
+        until = turn.now if held is None else held.until
+        if until != token.due:
+            self._hold(
+                turn, journey, Hold(until, held.reason if held else "quiet_hours"),
+                token.arrived_at, token.after,
+            )  # fmt: skip
+        return STOP
+
+    def _suppressed(self, turn: Turn, journey: Journey) -> str | None:
+        """Why it must not go out, the first that holds in the language's order."""
+        if journey.held_out and not self.transactional:
+            return "holdout"
         if not self.message:
             return None
         state = turn.lead.blocked.get(self.channel, "")
         if state == UNSUBSCRIBED and not self.transactional:
             return "unsubscribed"
-        if "to" in self.settings:
+        if "to" not in self.settings:
+            if not self._address(turn):
+                return "no_address"
+            if state.startswith(BOUNCED):
+                return "bounced"
+        if self.transactional:
             return None
-        if not self._address(turn):
-            return "no_address"
-        return "bounced" if state.startswith(BOUNCED) else None
+        return "frequency_cap" if too_many(turn, journey, self.channel) else None
 
     def _address(self, turn: Turn) -> str | None:
         address = turn.lead.traits.get(ADDRESSES.get(self.channel, ""))

@@ -110,8 +110,10 @@ def walk(turn: Turn, journey: Journey, node: Node | None) -> None:
     while node is not None:
         if not turn.count_step(journey):
             return
-        turn.say(f.StepTaken, journey, node.id, verb=node.verb)
+        taken = node.id
+        turn.say(f.StepTaken, journey, taken, verb=node.verb)
         node = node.take(turn, journey)
         if node is STOP:
             return
+        turn.previous[journey.id] = taken
     turn.say(f.Completed, journey, "")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from schemas import facts as f
 from schemas.state import Journey, Token
 from streams.engine.decide import settle
+from streams.engine.outward import OutwardNode
 from streams.engine.plan import STOP, walk
 
 if TYPE_CHECKING:
@@ -32,32 +33,48 @@ def fire_due(turn: Turn, *, inclusive: bool) -> None:
         journey, token, due = earliest
         turn.now = due
         turn.at_hand = None
-        if token is None:
+        if token is None and due == journey.expires_at:
+            _expire(turn, journey, due)
+        elif token is None:
             turn.say(f.TimerFired, journey, "", due=due)
-            turn.leave(journey, "expired")
+            turn.leave(journey, "ended")
         else:
             node = turn.plan(journey).nodes[token.step]
+            turn.previous[journey.id] = token.step
             following = node.fired(turn, journey, token)
             if following is not STOP:
                 walk(turn, journey, following)
         settle(turn)
 
 
+def _expire(turn: Turn, journey: Journey, due: int) -> None:
+    """The journey has lived long enough; a message that is still held goes nowhere."""
+    turn.say(f.TimerFired, journey, "", due=due)
+    for token in list(journey.tokens):
+        if token.mode == "held":
+            node = turn.plan(journey).nodes[token.step]
+            if isinstance(node, OutwardNode):
+                node.suppress(turn, journey, "expired")
+    turn.leave(journey, "expired")
+
+
 def _earliest(turn: Turn, limit: int, inclusive: bool) -> tuple[Journey, Token | None, int] | None:
-    """By due time, campaign priority, campaign id, journey, step; expiry last."""
-    found: tuple[tuple[int, int, int, str, int, int, str], Journey, Token | None] | None = None
+    """By due time, campaign priority, (held messages) longest held, campaign id, journey, step;
+    the end of a journey last."""
+    found: tuple[tuple[int, int, int, int, str, int, int, str], Journey, Token | None] | None = None
     for journey in turn.lead.journeys:
         if journey.status != "active":
             continue
         priority = -turn.plan(journey).definition.priority
         timers: list[tuple[int, Token | None]] = [(token.due, token) for token in journey.tokens]
-        timers.append((journey.expires_at, None))
+        timers += [(journey.expires_at, None), (journey.ends_at, None)]
         for due, token in timers:
             if not due or due > limit or (due == limit and not inclusive):
                 continue
             last = token is None
+            held_since = token.arrived_at if token is not None and token.mode == "held" else 0
             key = (
-                due, last, priority, journey.campaign, journey.offset, journey.n,
+                due, last, priority, held_since, journey.campaign, journey.offset, journey.n,
                 token.step if token else EXPIRY,
             )  # fmt: skip
             if found is None or key < found[0]:

@@ -42,6 +42,7 @@ class Turn:
         "_before_effect", "armed", "at_hand", "begun", "blocks", "campaign_zone", "commands",
         "counted", "effect", "entry", "event", "exhausted", "existed", "facts", "journey",
         "keep_refusals", "lead", "lead_id", "moved", "now", "offset", "partition", "pending",
+        "previous",
         "registry", "seq", "steps", "steps_in_all", "time_ms",
     )  # fmt: skip
 
@@ -78,6 +79,7 @@ class Turn:
         self.campaign_zone = "UTC"
         # order within the record: what happened when, what was armed and entered when
         self.seq = 0
+        self.previous: dict[str, str] = {}  # journey -> the step it took last in this record
         self.armed: dict[tuple[str, str], int] = {}
         self.begun: dict[str, int] = {}
         self.moved: list[str] = []  # traits that changed, and "timezone": timers to compute anew
