@@ -299,6 +299,20 @@ class Jumped(Fact):
     shipped: ClassVar[bool] = False
 
 
+class Forked(Fact):
+    """A `parallel` begins with so many branches; 0: it has ended."""
+
+    shipped: ClassVar[bool] = False
+    branches: int = 0
+
+
+class BranchEnded(Fact):
+    """One branch of a `parallel` has come to its end."""
+
+    shipped: ClassVar[bool] = False
+    branch: int = 0
+
+
 class Forgotten(Fact):
     """A journey that had ended and was kept for its goal only is dropped."""
 

@@ -70,7 +70,8 @@ class Journey(Struct, array_like=True):
     `status` is "active", or "completed" for one that is kept only until its goal's `within` ends.
     `per` is the value's JSON or "". Times are ms, 0 meaning none. `seen` maps a trigger's key to
     when it last fired; `timed_out` holds (step, deadline) of waits that ran out. `ends_at` is the
-    end of the campaign's `active` where that ends journeys too.
+    end of the campaign's `active` where that ends journeys too. `forks` maps a `parallel` to its
+    branches that still run.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Journey(Struct, array_like=True):
     jumps: dict[str, int] = {}
     held_out: bool = False
     ends_at: int = 0
+    forks: dict[str, list[int]] = {}
 
 
 class Past(Struct, array_like=True):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from schemas.campaigns import Arm, Definition, Step, Trigger
 from streams.engine import branching, inward, outward, waiting
 from streams.engine.expressions import Expression, compile_expression
+from streams.engine.parallel import JoinNode, ParallelNode
 from streams.engine.plan import Node, Plan
 from streams.engine.triggers import CompiledTrigger, Key
 
@@ -141,7 +142,18 @@ class _Compiler:
             split = branching.SplitNode(step)
             split.arms = [self._block(arm.steps, after) for arm in step.value]
             return split
+        if step.verb == "parallel":
+            return self._parallel(step)
         return self._wait_for(step, after)
+
+    def _parallel(self, step: Step) -> Node:
+        node = ParallelNode(step)
+        for index, branch in enumerate(step.value):
+            join = JoinNode(node, index)
+            self._plan.nodes[join.id] = join
+            node.branches.append(self._block(branch, join) or join)
+        node.inside = frozenset(inner.id for branch in step.value for inner in every_step(branch))
+        return node
 
     def _simple(self, step: Step) -> Node:
         node = SIMPLE[step.verb](step)

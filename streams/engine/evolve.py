@@ -115,6 +115,20 @@ def _jumped(lead: Lead, fact: f.Jumped) -> None:
         journey.jumps[fact.step] = journey.jumps.get(fact.step, 0) + 1
 
 
+def _forked(lead: Lead, fact: f.Forked) -> None:
+    if journey := journey_of(lead, fact.journey):
+        if fact.branches:
+            journey.forks[fact.step] = list(range(fact.branches))
+        else:
+            journey.forks.pop(fact.step, None)
+
+
+def _branch_ended(lead: Lead, fact: f.BranchEnded) -> None:
+    if journey := journey_of(lead, fact.journey):
+        left = journey.forks.get(fact.step, [])
+        journey.forks[fact.step] = [branch for branch in left if branch != fact.branch]
+
+
 def _issued(lead: Lead, fact: f.ActionIssued) -> None:
     journey = journey_of(lead, fact.journey)
     if journey is None:
@@ -232,6 +246,8 @@ _MOVES: dict[type[f.Fact], Callable[[Lead, Any], None]] = {
     f.Departed: _departed,
     f.SplitAssigned: _split,
     f.Jumped: _jumped,
+    f.Forked: _forked,
+    f.BranchEnded: _branch_ended,
     f.ActionIssued: _issued,
     f.OutcomeSeen: _outcome,
     f.TriggerSeen: _trigger_seen,

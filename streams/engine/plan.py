@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 class Node:
     """One step of a plan; `next` is what comes behind it, None being the journey's end.
 
-    `field` is the lead's trait that its timer depends on, "" if none.
+    `field` is the lead's trait that its timer depends on, "" if none; `written` that it stands in
+    the campaign (the end of a branch does not).
     """
 
     field = ""
+    written = True
 
     def __init__(self, step: Step) -> None:
         self.step = step
@@ -111,7 +113,8 @@ def walk(turn: Turn, journey: Journey, node: Node | None) -> None:
         if not turn.count_step(journey):
             return
         taken = node.id
-        turn.say(f.StepTaken, journey, taken, verb=node.verb)
+        if node.written:
+            turn.say(f.StepTaken, journey, taken, verb=node.verb)
         node = node.take(turn, journey)
         if node is STOP:
             return
