@@ -12,6 +12,7 @@ import contextlib
 import gc
 import logging
 import signal
+from functools import partial
 from typing import Any
 
 import faust
@@ -150,13 +151,13 @@ async def run_stage(stage: Stage, settings: TransportSettings, driver: Driver[An
 
 async def _revoked(app: Any, *_: Any, **__: Any) -> None:
     """The partitions are still ours: make durable what was handled, then let go."""
-    await ending.or_end(app.driver.drain("revocation"), "draining")
+    await ending.or_end(partial(app.driver.drain, "revocation"), "draining")
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(app.consumer.commit(), COMMIT_SECONDS)
 
 
 async def _stopping(app: Any, *_: Any, **__: Any) -> None:
-    await ending.or_end(app.driver.drain("stop"), "draining")
+    await ending.or_end(partial(app.driver.drain, "stop"), "draining")
 
 
 def _options(settings: TransportSettings) -> dict[str, Any]:

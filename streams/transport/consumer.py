@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka.errors import IllegalStateError
@@ -67,9 +68,8 @@ class Consumer(faust_aiokafka.Consumer):
             ends.update(await self._thread.highwaters(*others))
         self._want.clear()
         self.driver.begin_recovery(set(changelogs))
-        fences = await self._or_end(
-            self.driver.fence(sorted(changelogs), self.app.consumer_generation_id), "fencing"
-        )
+        fence = partial(self.driver.fence, sorted(changelogs), self.app.consumer_generation_id)
+        fences = await ending.or_end(fence, "fencing")
         ends.update({changelogs[number]: offset + 1 for number, offset in fences.items()})
         return ends
 
@@ -212,9 +212,6 @@ class Consumer(faust_aiokafka.Consumer):
             return self._thread.highwater(TP(self.source, number))
         except (ConsumerNotStarted, IllegalStateError):
             return None
-
-    async def _or_end(self, work: Any, doing: str) -> Any:
-        return await ending.or_end(work, doing)
 
 
 class Transport(faust_aiokafka.Transport):

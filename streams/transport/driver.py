@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic
 
 from schemas.errors import Halt
@@ -93,7 +94,7 @@ class Driver(Generic[P]):
         """Connect the producers; begin to tick."""
         for writer in self._writers.values():
             await writer.start()
-        self._spawn(self._tick_forever(), "ticking")
+        self._spawn(self._tick_forever, "ticking")
 
     async def stop(self) -> None:
         """End everything; whatever must be durable was drained before."""
@@ -218,9 +219,11 @@ class Driver(Generic[P]):
                     slot.committable = output.offset
                 case AwaitChanges():
                     slot.awaiting = output.number
-                    self._spawn(self._await_changes(slot, output.number), "waiting", slot)
+                    waiting = partial(self._await_changes, slot, output.number)
+                    self._spawn(waiting, "waiting", slot)
                 case Reread():
-                    self._spawn(self._reread(slot, output), "reading foreign records", slot)
+                    reading = partial(self._reread, slot, output)
+                    self._spawn(reading, "reading foreign records", slot)
                 case _:
                     if self._other is None:
                         raise TypeError(f"nobody takes a {type(output).__name__}")

@@ -45,10 +45,10 @@ def end_for(error: BaseException, doing: str) -> NoReturn:
     end_process(f"{type(error).__name__} while {doing} ({where})")
 
 
-async def or_end(work: Coroutine[Any, Any, T], doing: str) -> T:
-    """Await; any error but a cancellation ends the process."""
+async def or_end(work: Callable[[], Coroutine[Any, Any, T]], doing: str) -> T:
+    """Call and await; any error but a cancellation ends the process."""
     try:
-        return await work
+        return await work()
     except Exception as error:
         end_for(error, doing)
 

@@ -65,7 +65,7 @@ class Lane:
         """Queue; returns at once."""
         self._queue.append(produce)
         if self._task is None:
-            self._task = asyncio.create_task(ending.or_end(self._run(), "producing"))
+            self._task = asyncio.create_task(ending.or_end(self._run, "producing"))
 
     def close(self) -> None:
         """Send nothing more: the partition is somebody else's now."""

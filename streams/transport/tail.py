@@ -51,7 +51,7 @@ class Tail:
             if end is None:
                 end = self._consumer.highwater(self._place)
         self._task = asyncio.create_task(
-            ending.or_end(self._follow(), f"reading {self._place.topic}")
+            ending.or_end(self._follow, f"reading {self._place.topic}")
         )
 
     async def stop(self) -> None:

@@ -63,7 +63,7 @@ class ToyPartition:
         if key == MARKER_KEY:
             watermark, topic_id = MARK.unpack(value)
             if watermark >= self.watermark:
-                self.watermark, self.topic_id = watermark, topic_id
+                self.watermark, self.topic_id = watermark, topic_id.rstrip(b"\0")
             return
         watermark, count, chain = STATE.unpack(value)
         if key not in self.states or watermark >= self.states[key][0]:
