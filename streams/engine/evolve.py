@@ -206,13 +206,11 @@ def _lead_changed(lead: Lead, fact: f.LeadChanged) -> None:
     elif what == "points":
         lead.points = fact.after
     elif what in ("tags", "lists"):
-        names = lead.tags if what == "tags" else lead.lists
-        if fact.after:
-            names.append(name)
-        else:
-            names.remove(name)
+        # A new list: a trait, an entry or a command's data may point at the old one.
+        names = [other for other in getattr(lead, what) if other != name]
+        setattr(lead, what, [*names, name] if fact.after else names)
     elif what == "timezone":
-        lead.zone = fact.after
+        lead.zone = fact.after or ""
     elif what == "consent":
         if fact.after is None:
             lead.blocked.pop(name, None)
