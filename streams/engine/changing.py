@@ -14,6 +14,7 @@ from schemas import facts as f
 from schemas.state import Journey
 from streams.engine import bounds
 from streams.engine.events import Occurrence
+from streams.engine.expression_operators import equal, settled
 from streams.engine.turn import Block
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ class Changes:
         return self._occurrence or self.turn.happens(self.journey)
 
     def points(self, after: float) -> None:
-        """Set the points."""
+        """Set the points; a number beyond 64 bits becomes a float, one that is not finite none."""
         before = self.turn.lead.points
-        if after != before:
+        after = settled(after)
+        if after is not None and after != before:
             self._tell("points", before, after)
             self._follows().points = (before, after)
 
@@ -131,7 +133,9 @@ class Changes:
         """A bounced address no longer matters once another one is given."""
         channel = CHANNELS.get(trait)
         state = self.turn.lead.blocked.get(channel, "") if channel else ""
-        if state.startswith(BOUNCED) and after != state.removeprefix(BOUNCED):
+        if not state.startswith(BOUNCED) or not isinstance(after, str):
+            return
+        if _address(after) != _address(state.removeprefix(BOUNCED)):
             self._tell(f"consent.{channel}", state, None)
 
     def unsubscribe(self, channel: str) -> None:
@@ -154,7 +158,9 @@ class Changes:
     def bounce(self, channel: str, address: str | None) -> None:
         """The address does not take messages, until another one is given."""
         own = self.turn.lead.traits.get(ADDRESSES.get(channel, ""))
-        if not isinstance(own, str) or (address is not None and address != own):
+        if not isinstance(own, str):
+            return
+        if address is not None and _address(address) != _address(own):
             return
         before = self.turn.lead.blocked.get(channel)
         if before is not None:
@@ -170,8 +176,11 @@ class Changes:
             self.turn.blocks.append(Block(channel, address, reason, self.turn.now))
 
 
+def _address(text: str) -> str:
+    """An address as it is compared, here and in `suppressions`."""
+    return text.strip().lower()
+
+
 def same(a: Any, b: Any) -> bool:
-    """Equal as JSON: numbers by value, but true is not 1."""
-    if isinstance(a, bool) != isinstance(b, bool):
-        return False
-    return bool(a == b)
+    """Equal as JSON, null included: numbers by value, but true is not 1."""
+    return equal(a, b) if a is not None else b is None
