@@ -13,18 +13,41 @@ import msgspec
 import orjson
 from msgspec import Raw, Struct
 
+from schemas.errors import DataError
 from schemas.records import Interaction
 from schemas.state import Entry
+from streams.engine import bounds
 
 SITE_TYPES = ("page", "screen")
 
 
 def decoded(raw: Raw) -> dict[str, Any]:
-    """The JSON object of a raw field; anything else counts as an empty one."""
+    """The JSON object of a raw field; any other JSON counts as an empty one.
+
+    Raises `DataError` where it is no JSON (`bad_json`) or nested too deep (`too_deep`).
+    """
     if not raw:
         return {}
-    value = orjson.loads(bytes(raw))
+    data = bytes(raw)
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise DataError("bad_json", f"a part of the event is not JSON: {error}") from None
+    if data.count(b"{") + data.count(b"[") > bounds.EVENT_DEPTH and _too_deep(value):
+        raise DataError("too_deep", f"nested deeper than {bounds.EVENT_DEPTH} levels")
     return value if isinstance(value, dict) else {}
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(bounds.EVENT_DEPTH):
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, dict | list)
+        ]
+    return bool(level)
 
 
 class EventView:
@@ -154,17 +177,20 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 def _fields(raw: Raw) -> _PageFields:
     try:
         return _decode_fields(raw) if raw else _PageFields()
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return _PageFields()
 
 
 def _context_fields(raw: Raw) -> _PageFields:
     try:
         return (_decode_context(raw).page if raw else None) or _PageFields()
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return _PageFields()
 
 
