@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from schemas.campaigns import Arm, Definition, Step, Trigger
 from streams.engine import branching, inward, outward, waiting
@@ -71,7 +71,7 @@ class _Compiler:
 
     def plan(self) -> Plan:
         plan, definition = self._plan, self._definition
-        plan.enter = tuple(self._trigger(trigger) for trigger in definition.enter)
+        plan.enter = tuple(self._trigger(trigger, {}) for trigger in definition.enter)
         plan.exits = tuple(self._trigger(trigger) for trigger in definition.exit)
         if definition.goal is not None:
             plan.goals = tuple(self._trigger(trigger) for trigger in definition.goal.on)
@@ -109,8 +109,11 @@ class _Compiler:
         self._expressions.append(expression)
         return expression
 
-    def _trigger(self, trigger: Trigger) -> CompiledTrigger:
-        compiled = CompiledTrigger(trigger, self._steps)
+    def _trigger(
+        self, trigger: Trigger, steps: Mapping[str, Step] | None = None
+    ) -> CompiledTrigger:
+        """`steps` are those whose messages it may name: for `enter`, none are sent yet."""
+        compiled = CompiledTrigger(trigger, self._steps if steps is None else steps)
         if compiled.where is not None:
             self._note(compiled.where)
         return compiled

@@ -12,7 +12,7 @@ from schemas.records import Interaction
 from schemas.state import Session
 from streams.engine import bounds, counters
 from streams.engine.events import SITE_TYPES, Event, Message, Occurrence, page_of
-from streams.engine.triggers import FILE_DOWNLOADED, FORM_SUBMITTED
+from streams.engine.triggers import FILE_DOWNLOADED, FORM_SUBMITTED, SPENT_SEPARATOR
 from streams.engine.turn import Turn, fresh_session
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def visit(turn: Turn, interaction: Interaction, occurrence: Occurrence) -> None:
     proved = tuple(
         key
         for key in wanted
-        if key not in session.proved and session.spent.get(key, 0) >= int(key.split("|", 1)[0])
+        if key not in session.proved and session.spent.get(key, 0) >= int(key.split(SPENT_SEPARATOR, 1)[0])
     )
     session.proved += proved
     occurrence.spent = proved

@@ -16,7 +16,7 @@ from streams.engine.events import SITE_TYPES, Occurrence, page_of
 from streams.engine.expressions import CounterSpec, Expression, compile_expression
 from streams.engine.meaning import CONSENT_EVENTS
 from streams.engine.plan import Plan
-from streams.engine.triggers import Key, page_matcher
+from streams.engine.triggers import SPENT_SEPARATOR, Key, page_matcher
 
 MEMO_PAGES = 100_000
 PageTest = Callable[[str, str], bool]
@@ -129,7 +129,7 @@ def _sessions(newest: Sequence[Plan], every: Sequence[Plan]) -> dict[str, PageTe
         for trigger in (*entries, *plan.goals, *plan.exits, *plan.waits):
             if trigger.verb == "spends_time":
                 key = trigger.keys[0][1]
-                patterns = tuple(key.split("|")[1:])
+                patterns = tuple(key.split(SPENT_SEPARATOR)[1:])
                 tests[key] = page_matcher(patterns) if patterns else None
     return tests
 

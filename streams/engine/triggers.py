@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from schemas.campaigns import Step, Trigger
+from schemas.campaigns import Duration, Step, Trigger
 from schemas.state import Journey
 from streams.engine.events import Message, Occurrence
 from streams.engine.expressions import Expression, compile_expression
 from streams.engine.globs import compile_glob, compile_page_glob
+from streams.engine.time import DAY_MS
 
 if TYPE_CHECKING:
     from streams.engine.turn import Turn
@@ -28,6 +29,7 @@ MESSAGE_VERBS = {
 FORM_SUBMITTED = "Form Submitted"
 FILE_DOWNLOADED = "File Downloaded"
 SENDING = ("send_email", "send_sms", "send_push")
+SPENT_SEPARATOR = "\x1f"
 _MISSING = object()
 
 
@@ -100,9 +102,10 @@ _UNNAMED = {
 
 
 def spent_key(trigger: Trigger) -> str:
-    """What a session remembers of a `spends_time`: its duration and patterns."""
-    duration = trigger.duration.ms if trigger.duration is not None else 0
-    return "|".join([str(duration), *trigger.options.get("on", ())])
+    """What a session remembers of a `spends_time`: its duration in ms and its patterns."""
+    duration = trigger.duration or Duration()
+    ms = (duration.months * 30 + duration.days) * DAY_MS + duration.ms
+    return SPENT_SEPARATOR.join([str(ms), *trigger.options.get("on", ())])
 
 
 def _events(trigger: Trigger) -> tuple[str, ...]:
