@@ -12,11 +12,11 @@ from schemas.commands import Command
 from schemas.errors import DriplineError
 from schemas.facts import FactRow
 from schemas.records import ByHand
-from schemas.state import QUARTER_MS, Lead
 from streams.engine.lint import lint_campaign, lint_list
 from streams.simulation.happened import Action, Difference, Happened
+from streams.simulation.recorded_lines import state_of
 from streams.simulation.scenario_checks import differences
-from streams.simulation.scenario_reading import Document, Given, Load, Scenario, read_scenario
+from streams.simulation.scenario_reading import Document, Load, Scenario, read_scenario
 from streams.simulation.scenario_rows import Row, body_of
 from streams.simulation.scenario_values import ScenarioError
 from streams.simulation.world import World
@@ -66,7 +66,7 @@ class _Run:
             for document in documents
             if (change := self._change(kind, document)) is not None
         ]
-        leads = {given.lead: _state(given, first - 1) for given in scenario.given}
+        leads = {given.lead: state_of(given, first - 1) for given in scenario.given}
         self.world = World(changes, leads, first_ms=first - 1)
         self._named = list(leads)
         for given in scenario.given:
@@ -116,20 +116,6 @@ class _Run:
             leads={name: self.world.lead(name) for name in self._named},
             findings=self._findings,
         )
-
-
-def _state(given: Given, at_ms: int) -> Lead:
-    """A lead as it is given, without any of the triggers that its making would fire."""
-    return Lead(
-        clock=at_ms,
-        created_at=at_ms,
-        quarter=at_ms // QUARTER_MS,
-        traits={name: value for name, value in given.traits.items() if value is not None},
-        points=given.points,
-        tags=list(dict.fromkeys(given.tags)),
-        lists=list(dict.fromkeys(given.lists)),
-        blocked=dict.fromkeys(given.unsubscribed, "unsubscribed"),
-    )
 
 
 def _actions(

@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from schemas.commands import Command
 from schemas.facts import iso
 from schemas.ids import lead_id_problem
-from schemas.records import ByHand, Interaction, Outcome
+from schemas.records import NO_JSON, ByHand, Interaction, Outcome
 from streams.simulation.scenario_values import ScenarioError, instant, lead_of, only
 
 Document = dict[str, Any]
@@ -163,7 +163,7 @@ def body_of(row: Row, messages: Sequence[Command]) -> Body:
 
 
 def _raw(value: Document) -> Raw:
-    return Raw(_encode(value) if value else b"")
+    return Raw(_encode(value)) if value else NO_JSON
 
 
 _BY_HAND: dict[str, Literal["enter", "remove", "join", "leave"]] = {

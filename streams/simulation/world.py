@@ -94,6 +94,11 @@ class World:
         """Copies of all states."""
         return self._partition.leads()
 
+    def take_facts(self) -> list[FactList]:
+        """The facts told since the last call; they are not kept any longer."""
+        told, self.facts = self.facts, []
+        return told
+
     def append(self, lead: str | None, body: Body, at_ms: int, *, id: str = "") -> None:
         """Append a record at `at_ms`, after the wake-ups that are due before; not before `now`.
 
