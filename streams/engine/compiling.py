@@ -203,7 +203,7 @@ class _Compiler:
         node.otherwise = self._block(step.else_ or (), after)
         self._restarts(node)
         self._waits += triggers
-        self._remembered += [trigger for trigger in triggers if node.remembers(trigger)]
+        self._remembered += [t for t in triggers if t.looks_back or t.own_steps]
         return node
 
 

@@ -130,19 +130,28 @@ def _waits(turn: Turn, journey: Journey, occurrence: Occurrence) -> None:
         return
     plan = turn.plan(journey)
     _late(turn, journey, occurrence)
-    for trigger in plan.remembered:
-        if trigger.fires(turn, occurrence, journey) and (
-            trigger.own_steps or trigger.key not in journey.seen
-        ):
-            turn.say(f.TriggerSeen, journey, "", trigger=trigger.key)
+    _remember(turn, journey, occurrence)
     for token in list(journey.tokens):
-        if turn.armed.get((journey.id, token.step), 0) >= occurrence.seq:
-            continue
         if journey.status != "active" or token not in journey.tokens:
             continue
-        following = plan.nodes[token.step].met(turn, journey, occurrence)
+        node = plan.nodes[token.step]
+        armed = turn.armed.get((journey.id, token.step), 0)
+        if armed >= occurrence.seq and not node.looks_back:
+            continue
+        following = node.met(turn, journey, occurrence)
         if following is not STOP:
             walk(turn, journey, following)
+
+
+def _remember(turn: Turn, journey: Journey, occurrence: Occurrence) -> None:
+    """What a wait that is not yet reached may ask for: the first match since the entry, the
+    newest on each message of this run."""
+    for trigger in turn.plan(journey).remembered:
+        key = trigger.memory_key(occurrence, journey)
+        if key is None or (key == trigger.key and key in journey.seen):
+            continue
+        if trigger.fires(turn, occurrence, journey):
+            turn.say(f.TriggerSeen, journey, "", trigger=key)
 
 
 def _late(turn: Turn, journey: Journey, occurrence: Occurrence) -> None:

@@ -28,6 +28,7 @@ class Node:
 
     field = ""
     written = True
+    looks_back = False  # whether what happened before the journey came here counts (since: entry)
 
     def __init__(self, step: Step) -> None:
         self.step = step
@@ -74,7 +75,7 @@ class Plan:
     """One compiled version.
 
     `remembered` are the wait triggers whose firing a journey must remember before it comes to
-    the wait (`since: entry`, messages of this run), with the key under which it does.
+    the wait (`since: entry`, messages of this run).
     `entry_paths` are the paths under `entry.` that its expressions name.
     """
 

@@ -41,7 +41,10 @@ class CompiledTrigger:
     among what a journey remembers.
     """
 
-    __slots__ = ("events", "key", "keys", "own_steps", "pages", "path", "test", "verb", "where")
+    __slots__ = (
+        "events", "key", "keys", "looks_back", "own_steps", "pages", "path", "test", "verb",
+        "where",
+    )  # fmt: skip
 
     def __init__(self, trigger: Trigger, steps: Mapping[str, Step]) -> None:
         self.verb = trigger.verb
@@ -50,6 +53,7 @@ class CompiledTrigger:
         self.where: Expression | None = (
             compile_expression(trigger.where) if trigger.where is not None else None
         )
+        self.looks_back = False  # set for those of a wait with `since: entry`
         self.own_steps: tuple[str, ...] = ()
         if trigger.verb in MESSAGE_VERBS:
             self.own_steps = tuple(name for name in trigger.names if _sends(steps.get(name)))
@@ -66,6 +70,23 @@ class CompiledTrigger:
             return True
         entry = journey.entry if journey is not None else occurrence.event
         return turn.truth(self.where, journey, occurrence.event, entry)
+
+
+    def memory_key(self, occurrence: Occurrence, journey: Journey) -> str | None:
+        """Under which key a journey remembers that this occurrence fires it, None if it does not.
+
+        With `since: entry` anything counts, else only a message of this run, by its step.
+        """
+        if self.looks_back:
+            return self.key
+        message = occurrence.message
+        if message is None or message.journey != journey.id or message.step not in self.own_steps:
+            return None
+        return self.message_key(message.step)
+
+    def message_key(self, step: str) -> str:
+        """The key for messages of one step of this run."""
+        return f"{self.key}\x1f{step}"
 
 
 def _sends(step: Step | None) -> bool:

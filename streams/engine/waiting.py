@@ -5,6 +5,7 @@ Source: campaign-language, "Steps" and "Time".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from schemas import facts as f
@@ -161,13 +162,11 @@ class WaitForNode(Pause):
         super().__init__(step)
         self.triggers = triggers
         self.within: Duration | Instant | None = step.options.get("within")
-        self.since_entry: bool = step.options.get("since") == "entry"
+        self.looks_back = step.options.get("since") == "entry"
+        for trigger in triggers:
+            trigger.looks_back = self.looks_back
         self.branches: list[Node | None] = []  # where each trigger goes on; set by the compiler
         self.otherwise: Node | None = None
-
-    def remembers(self, trigger: CompiledTrigger) -> bool:
-        """Whether the trigger counts also before the wait is reached."""
-        return self.since_entry or bool(trigger.own_steps)
 
     def take(self, turn: Turn, journey: Journey) -> Node | None:
         """What was seen before counts at once, up to the deadline; else the journey waits."""
@@ -179,14 +178,12 @@ class WaitForNode(Pause):
         return self.wait(turn, journey, due, self.awaited())
 
     def _seen(self, journey: Journey, due: int) -> tuple[int, int] | None:
+        """When, and which trigger, the earliest of what was seen in time."""
         found = []
         for index, trigger in enumerate(self.triggers):
-            at = journey.seen.get(trigger.key)
-            if at is None or not self.remembers(trigger) or (due and at > due):
-                continue
-            if not self.since_entry and at < _sent_at(journey, trigger.own_steps):
-                continue
-            found.append((at, index))
+            for at in _remembered(trigger, journey):
+                if not due or at <= due:
+                    found.append((at, index))
         return min(found, default=None)
 
     def awaited(self) -> list[str]:
@@ -230,6 +227,14 @@ class WaitForNode(Pause):
         return self.otherwise
 
 
-def _sent_at(journey: Journey, steps: tuple[str, ...]) -> int:
-    """When the newest message of these steps went out in this run; 0 if none did."""
-    return max((sent.at for sent in journey.sent if sent.step in steps), default=0)
+def _remembered(trigger: CompiledTrigger, journey: Journey) -> Iterator[int]:
+    """When it was seen; of each message of this run, since its newest sending."""
+    if not journey.seen:
+        return
+    if trigger.looks_back and (at := journey.seen.get(trigger.key)) is not None:
+        yield at
+    for step in () if trigger.looks_back else trigger.own_steps:
+        at = journey.seen.get(trigger.message_key(step))
+        sent_at = max((sent.at for sent in journey.sent if sent.step == step), default=0)
+        if at is not None and at >= sent_at:
+            yield at
