@@ -18,6 +18,7 @@ from streams.engine.evolve import journey_of
 from streams.engine.outward import OutwardNode
 from streams.engine.plan import STOP, walk
 from streams.engine.rescheduling import reschedule
+from streams.engine.rules import keep_lists
 
 if TYPE_CHECKING:
     from streams.engine.turn import Turn
@@ -43,6 +44,7 @@ def changed_by(turn: Turn, body: Interaction) -> Occurrence:
         if page is not None:
             occurrence.page, occurrence.url = page.path, page.url
             occurrence.referrer = page.referrer
+    keep_lists(turn, changes)
     if body.type == "track":
         counted_at = at if body.historical and at is not None else turn.now
         meaning.count(turn, event, counted_at)
@@ -93,8 +95,9 @@ def happen(turn: Turn, occurrence: Occurrence, *, by_hand: bool = False) -> None
 
 def settle(turn: Turn) -> None:
     """Step 7: what the steps changed, first in first out, and timers that it moved."""
-    while turn.pending or turn.moved:
+    while turn.pending or turn.moved or turn.rules_due:
         reschedule(turn)
+        keep_lists(turn, Changes(turn))
         if not turn.pending:
             continue
         if turn.exhausted:

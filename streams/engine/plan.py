@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from schemas import facts as f
 from schemas.campaigns import Definition, Step
 from schemas.state import Journey, Token
+from streams.engine.changing import Changes
 from streams.engine.events import Occurrence
 from streams.engine.expressions import CounterSpec, Expression
+from streams.engine.rules import keep_lists
 from streams.engine.triggers import CompiledTrigger
 
 if TYPE_CHECKING:
@@ -117,6 +119,8 @@ def walk(turn: Turn, journey: Journey, node: Node | None) -> None:
         if node.written:
             turn.say(f.StepTaken, journey, taken, verb=node.verb)
         node = node.take(turn, journey)
+        if turn.rules_due:
+            keep_lists(turn, Changes(turn, journey, taken))
         if node is STOP:
             return
         turn.previous[journey.id] = taken

@@ -19,6 +19,7 @@ from schemas.errors import DataError
 from schemas.records import Interaction
 from streams.engine.compiling import compile_plan
 from streams.engine.events import Occurrence
+from streams.engine.expressions import Expression, compile_expression
 from streams.engine.liquid_paths import paths
 from streams.engine.plan import Plan
 from streams.engine.reading import read_campaign, read_list
@@ -63,6 +64,15 @@ class Registry:
         """The newest version of each campaign by id, in the order they are visited."""
         newest = sorted((plans[-1] for plans in self._versions.values()), key=lambda p: p.order)
         return {plan.id: plan for plan in newest}
+
+    @cached_property
+    def rules(self) -> tuple[tuple[str, Expression], ...]:
+        """The lists with a rule, in the order in which rules run."""
+        return tuple(
+            (name, compile_expression(listed.when))
+            for name, listed in sorted(self.lists.items())
+            if listed.when is not None
+        )
 
     @cached_property
     def index(self) -> TriggerIndex:

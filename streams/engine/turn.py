@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from streams.engine.registry import Registry
 
 
+RULE_MOVERS = (f.LeadChanged, f.Entered, f.Completed, f.Left)
+"""The facts after which a list's rule may hold that did not, or the reverse."""
+
+
 class Block(Struct, frozen=True):
     """An address that must not be written to from now on; `reason` None lifts it."""
 
@@ -43,7 +47,7 @@ class Turn:
         "counted", "effect", "entry", "event", "exhausted", "existed", "facts", "journey",
         "keep_refusals", "lead", "lead_id", "moved", "now", "offset", "partition", "pending",
         "previous",
-        "registry", "seq", "steps", "steps_in_all", "time_ms",
+        "registry", "rules_due", "seq", "steps", "steps_in_all", "time_ms",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +73,7 @@ class Turn:
         self.pending: deque[Occurrence] = deque()
         self.effect = False
         self.exhausted = False
+        self.rules_due = False
         self.keep_refusals = False
         self._before_effect = before_effect
         self.at_hand: Event | None = None  # the event of the record; None when a timer runs
@@ -94,7 +99,10 @@ class Turn:
             if not self.effect:
                 self.effect = True
                 self._before_effect(self.lead if self.existed else None)
+                self.rules_due = not self.existed and bool(self.registry.rules)
             evolve(self.lead, fact)
+            if self.registry.rules and isinstance(fact, RULE_MOVERS):
+                self.rules_due = True
         if fact.shipped:
             self.facts.append(fact)
 
