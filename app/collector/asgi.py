@@ -113,7 +113,7 @@ class Collector:
         event = read_single(body)
         if not known:
             self._keys.check(event.writeKey)
-        taken = read_event(event, kind, False, self._links.message, new_id())
+        taken = read_event(event, kind, False, self._links.message, new_id)
         partitions = self._partitions()
         await self._log.append(
             (records.interaction(taken.lead, taken.id, taken.value, partitions),)
@@ -137,7 +137,7 @@ class Collector:
             try:
                 taken = read_event(
                     decode_event(raw), None, historical or batch.historical,
-                    self._links.message, new_id(),
+                    self._links.message, new_id,
                 )  # fmt: skip
             except BadInput as refusal:
                 appends.append(records.dead_letter(bytes(raw), refusal, path, new_id(), now))

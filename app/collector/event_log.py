@@ -62,7 +62,7 @@ class _Request:
 
     def failed(self, reason: str) -> None:
         if not self.done.done():
-            self.done.set_exception(Unavailable(reason, 1))
+            self.done.set_exception(Unavailable(reason, 2))
 
 
 Queued = tuple[Outgoing, _Request, int]
@@ -142,17 +142,16 @@ class EventLog:
             raise Unavailable(self.problem, self._come_again())
         if self.in_flight_bytes > IN_FLIGHT_BYTES_MAX:
             raise Unavailable("too much waits for the broker", self._come_again())
-        request = _Request(len(appends), asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        request = _Request(len(appends), loop.create_future())
         for item in appends:
             self._queue(item, request)
+        late = "the broker did not acknowledge in time"
+        deadline = loop.call_later(ACKNOWLEDGED_SECONDS_MAX, request.failed, late)
         try:
-            async with asyncio.timeout(ACKNOWLEDGED_SECONDS_MAX):
-                await request.done
-        except TimeoutError:
-            raise Unavailable(
-                "the broker did not acknowledge in time", self._come_again()
-            ) from None
+            await request.done
         finally:
+            deadline.cancel()
             request.abandoned = True
 
     def _queue(self, item: Append, request: _Request) -> None:

@@ -19,7 +19,7 @@ from msgspec import Raw, Struct
 from app.collector.body import EVENT_BYTES_MAX, too_large
 from app.collector.json_parts import deeper, members
 from app.collector.refusals import BadInput
-from schemas.ids import lead_id_problem
+from schemas.ids import MAX_LEAD_ID_BYTES, lead_id_problem
 from schemas.records import ENCODE, NO_JSON, Interaction
 
 Type = Literal["track", "page", "screen", "identify", "alias", "group"]
@@ -96,12 +96,16 @@ def decode_event(raw: bytes | Raw) -> ClientEvent:
 
 
 def read_event(
-    event: ClientEvent, type_: str | None, historical: bool, message: Message, new_id: str
+    event: ClientEvent,
+    type_: str | None,
+    historical: bool,
+    message: Message,
+    new_id: Callable[[], str],
 ) -> Taken:
     """Check an event and write its record.
 
     `type_` is that of the address it came to (None: its own); `historical` counts where the event
-    does not say itself; `new_id` is its id where the client gave none. Raises `BadInput`.
+    does not say itself; `new_id` makes its id where the client gave none. Raises `BadInput`.
     """
     kind = type_ or event.type or ""
     if kind not in TYPES:
@@ -136,7 +140,7 @@ def read_event(
         timestamp=_timestamp(event),
         historical=historical if event.historical is None else event.historical,
     )
-    return Taken(lead, _message_id(event) or new_id, kind, ENCODE(value))
+    return Taken(lead, _message_id(event) or new_id(), kind, ENCODE(value))
 
 
 def _ids(event: ClientEvent, kind: str) -> tuple[str | None, str | None]:
@@ -157,6 +161,8 @@ def _lead_id(field: str, value: str | int | None) -> str | None:
     if value is None or value == "":
         return None
     text = str(value)
+    if len(text) <= MAX_LEAD_ID_BYTES and text.isascii() and text.isprintable():
+        return text
     problem = lead_id_problem(text)
     if problem is not None:
         raise BadInput("bad_id", field, problem)
