@@ -1,12 +1,17 @@
-"""`dripline config | schema | topics`: what is in force, and what lies where."""
+"""`dripline config | schema | topics`: what is in force, what lies on the topics, the topics."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import cyclopts
+from cyclopts import Parameter
 
 from app import terminal
-from app.settings import origins
+from app.settings import load_settings, origins
 from app.terminal import Json
+
+topics = cyclopts.App(name="topics", help="Kafka's topics: make them, check them.")
 
 
 def config(*, json: Json = False) -> None:
@@ -21,6 +26,59 @@ def config(*, json: Json = False) -> None:
         )
 
 
+@topics.command
+def create(*, json: Json = False) -> None:
+    """Make the topics that are missing; refuses when one that is there is wrong."""
+    from app import topics as broker_topics
+    from schemas import topics as known
+
+    made = broker_topics.create(load_settings())
+    for name in (topic.name for topic in known.TOPICS):
+        if json:
+            terminal.json_line({"topic": name, "made": name in made})
+        else:
+            terminal.say(f"{name}: {'made' if name in made else 'was there'}")
+
+
+@topics.command
+def check(*, json: Json = False) -> int:
+    """Compare the topics with what they must be; 1 when something is wrong."""
+    from app import topics as broker_topics
+
+    problems = broker_topics.problems(load_settings())
+    for problem in problems:
+        if json:
+            terminal.json_line({"problem": problem})
+        else:
+            terminal.say(problem)
+    if not problems and not json:
+        terminal.say("all topics are as they must be")
+    return 1 if problems else 0
+
+
+def schema(
+    name: str | None = None,
+    /,
+    *,
+    write: Annotated[
+        bool, Parameter(negative=(), help="Write the generated reference of a checkout again.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of a topic's records or of campaign files; without a name, the names."""
+    from app import reference
+
+    if write:
+        for path in reference.write():
+            terminal.note(f"written: {path}")
+    elif name is None:
+        for known in reference.names():
+            terminal.say(known)
+    else:
+        terminal.say(reference.schema(name))
+
+
 def register(app: cyclopts.App) -> None:
     """Add this module's commands."""
     app.command(config)
+    app.command(schema)
+    app.command(topics)

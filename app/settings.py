@@ -173,6 +173,18 @@ class Settings(BaseSettings):
         return self.clock is not None
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that make another process have these settings; those not set are left out."""
+    found: dict[str, str] = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value() or None
+        if value is not None:
+            found[variable(name)] = str(value)
+    return found
+
+
 class Origin(BaseModel, frozen=True):
     """Where one setting's value comes from: `default`, a variable's name, or a file's path."""
 

@@ -1,6 +1,6 @@
 """The children of `dripline up`: started, watched, started again, and stopped together.
 
-A child ends when its standard input closes, so that none outlives its parent, however that ended.
+A child ends when its standard input closes (app.child), so that none outlives its parent.
 What a child writes goes on line by line, with its name before it.
 """
 
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
-import threading
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app import logs, metrics
+from app import child, logs, metrics
 from app.clock import Clock
 from schemas.errors import Halt
 
@@ -26,7 +24,6 @@ SHORT_LIFE_SECONDS = 20.0
 FAILED_STARTS_MAX = 6
 PAUSE_SECONDS = (0.2, 5.0)
 USAGE_STATUS = 2
-CHILD_FLAG = "--until-stdin-closes"
 _LINE_BYTES = 1024 * 1024
 
 _log = logs.log(__name__)
@@ -41,10 +38,12 @@ class Child:
         environ: Mapping[str, str],
         clock: Clock,
         say: Callable[[str], None],
+        metrics_port: int = 0,
     ) -> None:
         self.role = role
+        self.metrics_port = metrics_port
         self.starts = 0
-        self._environ = dict(environ)
+        self._environ = {**environ, child.SIGN: "1"}
         self._clock = clock
         self._say = say
         self._process: Process | None = None
@@ -98,7 +97,7 @@ class Child:
     async def _run(self) -> int:
         self.starts += 1
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app", self.role, CHILD_FLAG,
+            sys.executable, "-m", "app", self.role,
             env=self._environ, stdin=PIPE, stderr=PIPE, start_new_session=True, limit=_LINE_BYTES,
         )  # fmt: skip
         if self._stopping:
@@ -107,23 +106,6 @@ class Child:
         async for line in _lines(self._process.stderr):
             self._say(f"{self.role}: {line}")
         return await self._process.wait()
-
-
-def end_with_stdin() -> None:
-    """In a child: end like after SIGTERM when standard input closes, because the parent has gone.
-
-    A daemon thread; a child that has not ended some time later is ended hard.
-    """
-
-    def watch() -> None:
-        with contextlib.suppress(OSError):
-            while os.read(0, 4096):
-                pass
-        os.kill(os.getpid(), signal.SIGTERM)
-        threading.Event().wait(DRAIN_SECONDS * 2)
-        os._exit(70)
-
-    threading.Thread(target=watch, name="end-with-stdin", daemon=True).start()
 
 
 async def _lines(stream: asyncio.StreamReader) -> Any:

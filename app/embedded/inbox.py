@@ -103,9 +103,7 @@ class Inbox:
         """One by its number; None when it never was or is no longer kept."""
         return next((mail for mail in self._mails if mail.number == number), None)
 
-    async def handle_DATA(
-        self, _server: SMTP, _session: Session, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Take one mail."""
         raw = envelope.original_content or b""
         self.total += 1
