@@ -13,7 +13,14 @@ from schemas.state import Journey
 from streams.engine import meaning, time
 from streams.engine.changing import ADDRESSES, Changes
 from streams.engine.entering import enter_all, enter_anyway
-from streams.engine.events import SITE_TYPES, EventView, Occurrence, decoded, page_of
+from streams.engine.events import (
+    SITE_TYPES,
+    EventView,
+    Occurrence,
+    decoded,
+    names_zone,
+    page_of,
+)
 from streams.engine.evolve import journey_of
 from streams.engine.outward import OutwardNode
 from streams.engine.plan import STOP, walk
@@ -61,7 +68,7 @@ def _own_time(turn: Turn, body: Interaction) -> int | None:
 
 def _see_zone(turn: Turn, event: EventView, body: Interaction) -> None:
     """The browser's zone; for a lead that is only coming into being it is no effect yet."""
-    if b'"timezone"' not in bytes(body.context):
+    if not names_zone(body):
         return
     name = event.context.get("timezone")
     if not isinstance(name, str) or name == turn.lead.zone or not name:
@@ -87,6 +94,7 @@ def happen(turn: Turn, occurrence: Occurrence, *, by_hand: bool = False) -> None
         _goal(turn, journey, occurrence)
     for journey in journeys:
         _exit(turn, journey, occurrence)
+    reschedule(turn)
     for journey in journeys:
         if not turn.exhausted:
             _waits(turn, journey, occurrence)

@@ -165,6 +165,11 @@ _decode_fields = msgspec.json.Decoder(_PageFields).decode
 _decode_context = msgspec.json.Decoder(_PageContext).decode
 
 
+def names_zone(interaction: Interaction) -> bool:
+    """Whether the browser's zone may be in the context."""
+    return b'"timezone"' in bytes(interaction.context)
+
+
 class Page(Struct, gc=False):
     """Where an event happened: path without query and fragment, full URL, referrer."""
 

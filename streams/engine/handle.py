@@ -15,6 +15,7 @@ from schemas.commands import Command
 from schemas.ids import short_hash
 from schemas.records import ByHand, Interaction, Outcome, Record, WakeUp
 from schemas.state import QUARTER_MS, Lead, Prefix
+from streams.engine.events import names_zone
 from streams.engine.decide import changed_by, happen, made_by_hand, settle, take_outcome
 from streams.engine.registry import Registry
 from streams.engine.rescheduling import reschedule
@@ -51,6 +52,7 @@ def concerns(prefix: Prefix | None, record: Record, registry: Registry) -> bool:
     if prefix is not None and (
         record.time_ms > prefix.next_due
         or (record.time_ms // QUARTER_MS > prefix.quarter and not body.historical)
+        or names_zone(body)
     ):
         return True
     if prefix is None and registry.index.greets:
@@ -110,13 +112,14 @@ def _interaction(turn: Turn, record: Record, body: Interaction) -> None:
     if mark in ids and any(ids[at : at + 8] == mark for at in range(0, len(ids), 8)):
         turn.counted.append("repeated")
         return
-    quarter = turn.now // QUARTER_MS
+    quarter = record.time_ms // QUARTER_MS
     if turn.existed and quarter > turn.lead.quarter and not body.historical:
         turn.tell(f.Seen(turn.now, quarter=quarter))
     occurrence = changed_by(turn, body)  # 3
     turn.at_hand = occurrence.event
-    reschedule(turn)
-    if not body.historical:
+    if body.historical:
+        reschedule(turn, historical=True)
+    else:
         happen(turn, occurrence)  # 4 to 6
     settle(turn)  # 7
     if turn.effect:

@@ -19,7 +19,7 @@ from streams.engine import time
 from streams.engine.changing import ADDRESSES, BOUNCED, UNSUBSCRIBED
 from streams.engine.holding import Hold, hold, too_many
 from streams.engine.liquid_paths import paths
-from streams.engine.plan import STOP, Node
+from streams.engine.plan import STOP, Mover, Node
 from streams.engine.waiting import Pause
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class OutwardNode(Pause):
         turn.say(f.Branched, journey, self.id, which=which, why=result)
         return self.succeeded if result == "delivered" else self.failed
 
-    def reschedule(self, turn: Turn, journey: Journey, token: Token) -> Node | None:
+    def reschedule(self, turn: Turn, journey: Journey, token: Token, by: Mover) -> Node | None:
         """A held message is looked at anew; an outcome's time-out is exact."""
         if token.mode != "held":
             return STOP

@@ -6,7 +6,7 @@ answers with the next node, or `STOP` where the journey waits or has ended.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from schemas import facts as f
 from schemas.campaigns import Definition, Step
@@ -19,6 +19,10 @@ from streams.engine.triggers import CompiledTrigger
 
 if TYPE_CHECKING:
     from streams.engine.turn import Turn
+
+
+Mover = Literal["zone", "field", "import"]
+"""What made a timer move; an import moves no journey."""
 
 
 class Node:
@@ -60,8 +64,8 @@ class Node:
         """When the timer is due for one who came at `arrived_at`; 0 without a timer."""
         return 0
 
-    def reschedule(self, turn: Turn, journey: Journey, token: Token) -> Node | None:
-        """The lead's zone or fields changed: compute the timer anew. `STOP`: still waiting."""
+    def reschedule(self, turn: Turn, journey: Journey, token: Token, by: Mover) -> Node | None:
+        """The lead's zone or its field changed: compute the timer anew. `STOP`: still waiting."""
         return STOP
 
 

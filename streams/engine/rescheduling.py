@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.engine.plan import STOP, walk
+from streams.engine.plan import STOP, Mover, walk
 
 if TYPE_CHECKING:
     from streams.engine.turn import Turn
 
 
-def reschedule(turn: Turn) -> None:
-    """After a change of zone or traits: compute anew what depends on them."""
+def reschedule(turn: Turn, *, historical: bool = False) -> None:
+    """After a change of zone or traits: compute anew what depends on them.
+
+    By a `historical` record no journey goes on or leaves; only its timers move.
+    """
     if not turn.moved:
         return
     moved, turn.moved = set(turn.moved), []
@@ -23,7 +26,11 @@ def reschedule(turn: Turn) -> None:
             if journey.status != "active" or token not in journey.tokens:
                 continue
             node = turn.plan(journey).nodes[token.step]
-            if "timezone" in moved or node.field in moved:
-                following = node.reschedule(turn, journey, token)
-                if following is not STOP:
-                    walk(turn, journey, following)
+            by: Mover = "zone"
+            if node.field and node.field in moved:
+                by = "import" if historical else "field"
+            elif "timezone" not in moved:
+                continue
+            following = node.reschedule(turn, journey, token, by)
+            if following is not STOP:
+                walk(turn, journey, following)

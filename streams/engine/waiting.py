@@ -13,7 +13,7 @@ from schemas.campaigns import Duration, Instant, Step, When
 from schemas.state import Journey, Token
 from streams.engine import time
 from streams.engine.events import Occurrence
-from streams.engine.plan import STOP, Node
+from streams.engine.plan import STOP, Mover, Node
 from streams.engine.triggers import CompiledTrigger
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Pause(Node):
         turn.say(f.Departed, journey, self.id)
         return self.next
 
-    def reschedule(self, turn: Turn, journey: Journey, token: Token) -> Node | None:
+    def reschedule(self, turn: Turn, journey: Journey, token: Token, by: Mover) -> Node | None:
         """A due time that is past by now fires now, once."""
         due = self.deadline(turn, journey, token.arrived_at)
         self.move(turn, journey, token, max(due, turn.now) if due else 0)
@@ -134,24 +134,31 @@ class WaitUntilNode(Pause):
         """Past and to be continued: now, or the first instant that `between` and `on` allow."""
         return time.schedule(turn.now, self._windows(), turn.zone_of(journey))
 
-    def reschedule(self, turn: Turn, journey: Journey, token: Token) -> Node | None:
-        """A moved field moves the timer, a cleared one is missing again."""
+    def reschedule(self, turn: Turn, journey: Journey, token: Token, by: Mover) -> Node | None:
+        """A moved field moves the timer, a cleared one is missing again.
+
+        What is past only by a change of the zone fires now, as any wait.
+        """
         moment = self.moment(turn, journey)
         if moment is None:
-            if self.if_missing == "exit":
-                turn.leave(journey, "date_missing", self.id)
-            elif self.if_missing == "continue":
-                turn.say(f.Departed, journey, self.id)
-                return self.next
-            else:
-                self.move(turn, journey, token, 0)
-            return STOP
+            return self._missing(turn, journey, token, by)
         if moment < turn.now:
-            if self.if_past == "exit":
-                turn.leave(journey, "date_past", self.id)
+            if self.if_past == "exit" and by != "zone":
+                if by == "field":
+                    turn.leave(journey, "date_past", self.id)
                 return STOP
             moment = self.first_allowed(turn, journey)
         self.move(turn, journey, token, moment)
+        return STOP
+
+    def _missing(self, turn: Turn, journey: Journey, token: Token, by: Mover) -> Node | None:
+        if self.if_missing == "wait":
+            self.move(turn, journey, token, 0)
+        elif self.if_missing == "exit" and by == "field":
+            turn.leave(journey, "date_missing", self.id)
+        elif by == "field":
+            turn.say(f.Departed, journey, self.id)
+            return self.next
         return STOP
 
 
