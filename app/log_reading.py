@@ -7,13 +7,12 @@ it on the embedded broker (clarifications 3d).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
+from app.broker import check_reachable, unreachable
 from schemas.errors import Halt, Unreachable
 
 POLL_MS = 300
@@ -27,7 +26,8 @@ class LogReader:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        with _unreachable(bootstrap):
+        check_reachable(bootstrap)
+        with unreachable(bootstrap):
             self._consumer = KafkaConsumer(
                 bootstrap_servers=bootstrap,
                 group_id=None,
@@ -36,7 +36,6 @@ class LogReader:
                 auto_offset_reset="earliest",
                 max_poll_records=POLL_RECORDS_MAX,
                 max_partition_fetch_bytes=FETCH_BYTES_MAX,
-                bootstrap_timeout_ms=10_000,
             )
 
     def __enter__(self) -> Self:
@@ -52,7 +51,7 @@ class LogReader:
 
     def partitions(self, topic: str) -> list[int]:
         """The partitions of a topic, in order. Raises `Halt` when there is none."""
-        with _unreachable(self._bootstrap):
+        with unreachable(self._bootstrap):
             found = self._consumer.partitions_for_topic(topic)
         if not found:
             raise Halt(f"topic {topic} is not there: `dripline topics create` makes it")
@@ -61,7 +60,7 @@ class LogReader:
     def start_of(self, topic: str, partition: int) -> int:
         """The first offset that is still in the log."""
         place = TopicPartition(topic, partition)
-        with _unreachable(self._bootstrap):
+        with unreachable(self._bootstrap):
             return int(self._consumer.beginning_offsets([place])[place])
 
     def read(self, topic: str, partition: int, first: int | None = None) -> Iterator[Any]:
@@ -77,7 +76,7 @@ class LogReader:
             self._consumer.seek(place, first)
         end: int | None = None
         silent = 0
-        with _unreachable(self._bootstrap):
+        with unreachable(self._bootstrap):
             while end is None or self._consumer.position(place) < end:
                 fetched = self._consumer.poll(POLL_MS).get(place, ())
                 if end is None:
@@ -88,12 +87,3 @@ class LogReader:
                 for record in fetched:
                     if end is None or record.offset < end:
                         yield record
-
-
-@contextmanager
-def _unreachable(bootstrap: str) -> Iterator[None]:
-    """Turn kafka-python's errors into `Unreachable`."""
-    try:
-        yield
-    except KafkaError as error:
-        raise Unreachable(f"Kafka at {bootstrap}: {type(error).__name__}") from error

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaError
 
+from app.broker import check_reachable, unreachable
 from app.settings import Settings
 from schemas import topics
-from schemas.errors import Halt, Unreachable, UsageError
+from schemas.errors import Halt, UsageError
 from schemas.topics import Topic
 
 # These may be larger than ours (retention: also -1, for ever); all others must be equal.
@@ -71,13 +71,12 @@ def partition_count(settings: Settings, topic: str = topics.LEAD_EVENTS) -> int:
 @contextmanager
 def _admin(settings: Settings) -> Iterator[Any]:
     bootstrap = settings.bootstrap()
-    try:
-        with KafkaAdminClient(
-            bootstrap_servers=bootstrap, bootstrap_timeout_ms=10_000, client_id="dripline-topics"
-        ) as admin:
-            yield admin
-    except KafkaError as error:
-        raise Unreachable(f"Kafka at {bootstrap}: {type(error).__name__}") from error
+    check_reachable(bootstrap)
+    with (
+        unreachable(bootstrap),
+        KafkaAdminClient(bootstrap_servers=bootstrap, client_id="dripline-topics") as admin,
+    ):
+        yield admin
 
 
 def _describe(admin: Any) -> dict[str, int]:
