@@ -143,6 +143,9 @@ class Changes:
         before = self.turn.lead.blocked.get(channel)
         if before == UNSUBSCRIBED:
             return
+        if channel not in ADDRESSES and len(self.turn.lead.blocked) >= bounds.CHANNELS:
+            self._limit("channels")
+            return
         self._tell(f"consent.{channel}", before, UNSUBSCRIBED)
         self._block(channel, UNSUBSCRIBED)
         occurrence = self._follows()

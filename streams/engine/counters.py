@@ -33,7 +33,9 @@ def total(buckets: Mapping[int, int] | None, counter: CounterSpec, now: int) -> 
 def counted(
     buckets: Mapping[int, int] | None, counter: CounterSpec, at: int, now: int
 ) -> dict[int, int]:
-    """The buckets with one event more at `at`, without those that lie before the period."""
+    """The buckets with one event more at `at` (at the latest now), without those that lie before
+    the period."""
+    at = min(at, now)
     period = period_ms(counter)
     width = period // BUCKETS
     begin = now - period

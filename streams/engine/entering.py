@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streams.engine.turn import Turn
 
 _MANY_JOURNEYS = 8
+_MANY_PASTS = 100
 COUNTED_ONLY = frozenset({"reentry", "only_if"})
 
 
@@ -74,7 +75,8 @@ def _bound_met(lead: Lead) -> str | None:
     """The bound that forbids a further journey; the size is looked at only where it may matter."""
     if sum(journey.status == "active" for journey in lead.journeys) >= bounds.OPEN_JOURNEYS:
         return "open_journeys"
-    if len(lead.journeys) >= _MANY_JOURNEYS and len(encode(lead, 0)) > bounds.STATE_BYTES:
+    many = len(lead.journeys) >= _MANY_JOURNEYS or len(lead.past) >= _MANY_PASTS
+    if many and len(encode(lead, 0)) > bounds.STATE_BYTES:
         return "state_bytes"
     return None
 
@@ -106,7 +108,8 @@ def _refusal(
         return "only_if"
     if per is None:
         return "missing_per"
-    if len(orjson.dumps([entry.properties, entry.context])) > bounds.ENTRY_BYTES:
+    size = len(per) + len(orjson.dumps([entry.properties, entry.context]))
+    if size > bounds.ENTRY_BYTES:
         return "too_large"
     past = turn.lead.past.get(past_key(plan.id, per))
     if past is not None and past.removed_by_hand and not by_hand:

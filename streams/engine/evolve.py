@@ -6,6 +6,7 @@ Facts without an entry in `_MOVES` say something about a record and leave the le
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any
 
 from schemas import facts as f
@@ -15,11 +16,18 @@ from streams.engine import bounds
 MESSAGE_CHANNELS = frozenset({"email", "sms", "push"})
 _SENDS_KEPT_MS = 35 * 24 * 3_600_000
 PER_SEPARATOR = "\x1f"
+_LONG_PER = 64
 
 
 def past_key(campaign: str, per: str) -> str:
-    """Where `lead.past` keeps what re-entry must know of a campaign's value."""
-    return f"{campaign}{PER_SEPARATOR}{per}" if per else campaign
+    """Where `lead.past` keeps what re-entry must know of a campaign's value.
+
+    A long value stands there as its hash.
+    """
+    if not per:
+        return campaign
+    value = per if len(per) <= _LONG_PER else blake2b(per.encode(), digest_size=16).hexdigest()
+    return f"{campaign}{PER_SEPARATOR}{value}"
 
 
 def moves(fact: f.Fact) -> bool:

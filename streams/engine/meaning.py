@@ -66,6 +66,7 @@ def consent(changes: Changes, event: Event) -> None:
 
 def count(turn: Turn, event: Event, at: int) -> None:
     """Move the counters of live campaigns that count this event."""
+    turn.campaign_zone = "UTC"  # filters are shared by campaigns
     for counter in turn.registry.counters_of(event.name):
         if counter.filter is not None and not turn.truth(counter.filter, None, event, event):
             continue
