@@ -129,6 +129,8 @@ def _checked(number: int, change: Change) -> Checked:
         if definition is None or errors:
             what = errors[0].message if errors else "not a campaign"
             raise DataError("bad_document", f"campaign {change.id}, change {number}: {what}")
+        if definition.id != change.id:
+            raise DataError("bad_document", f"change {number}: {change.key} is {definition.id}")
         return definition
     if change.kind == "list":
         listed, _ = read_list(change.document)
@@ -138,7 +140,11 @@ def _checked(number: int, change: Change) -> Checked:
     found: set[str] = set()
     for source in change.document.values():
         if isinstance(source, str):
-            found |= paths(source)
+            try:
+                found |= paths(source)
+            except ValueError as error:
+                what = f"template {change.id}, change {number}: {error}"
+                raise DataError("bad_document", what) from None
     return Template(change.digest, frozenset(found))
 
 
