@@ -15,8 +15,8 @@ from schemas.commands import Command
 from schemas.ids import short_hash
 from schemas.records import ByHand, Interaction, Outcome, Record, WakeUp
 from schemas.state import QUARTER_MS, Lead, Prefix
-from streams.engine.events import names_zone
 from streams.engine.decide import changed_by, happen, made_by_hand, settle, take_outcome
+from streams.engine.events import names_zone
 from streams.engine.registry import Registry
 from streams.engine.rescheduling import reschedule
 from streams.engine.timers import fire_due

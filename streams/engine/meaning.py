@@ -105,7 +105,8 @@ def visit(turn: Turn, interaction: Interaction, occurrence: Occurrence) -> None:
     proved = tuple(
         key
         for key in wanted
-        if key not in session.proved and session.spent.get(key, 0) >= int(key.split(SPENT_SEPARATOR, 1)[0])
+        if key not in session.proved
+        and session.spent.get(key, 0) >= int(key.split(SPENT_SEPARATOR, 1)[0])
     )
     session.proved += proved
     occurrence.spent = proved

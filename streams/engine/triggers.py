@@ -71,7 +71,6 @@ class CompiledTrigger:
         entry = journey.entry if journey is not None else occurrence.event
         return turn.truth(self.where, journey, occurrence.event, entry)
 
-
     def memory_key(self, occurrence: Occurrence, journey: Journey) -> str | None:
         """Under which key a journey remembers that this occurrence fires it, None if it does not.
 
