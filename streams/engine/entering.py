@@ -28,7 +28,7 @@ COUNTED_ONLY = frozenset({"reentry", "only_if"})
 
 def enter_all(turn: Turn, occurrence: Occurrence, *, by_hand: bool = False) -> None:
     """Step 6: every live campaign with a trigger that this occurrence fires."""
-    if occurrence.called is not None:
+    if occurrence.called is not None and not turn.exhausted:
         plan = turn.registry.campaigns.get(occurrence.called)
         if plan is not None:
             callable_ = any(trigger.verb == "called" for trigger in plan.enter)

@@ -14,7 +14,7 @@ from schemas import facts as f
 from schemas.campaigns import Definition, Duration, Step
 from schemas.commands import Command
 from schemas.ids import command_id
-from schemas.state import Journey, Token
+from schemas.state import QUARTER_MS, Journey, Token
 from streams.engine import time
 from streams.engine.changing import ADDRESSES, BOUNCED, UNSUBSCRIBED
 from streams.engine.holding import Hold, hold, too_many
@@ -197,6 +197,7 @@ def _source(turn: Turn, journey: Journey, head: str, name: str) -> Any:
         own = {
             "id": turn.lead_id, "points": lead.points, "tags": lead.tags, "lists": lead.lists,
             "timezone": turn.zone_of(journey).key, "created_at": f.iso(lead.created_at),
+            "last_seen_at": f.iso(lead.quarter * QUARTER_MS),
         }  # fmt: skip
         return {name: own[name]} if name in own else lead.traits
     if head == "journey":

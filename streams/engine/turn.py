@@ -143,9 +143,10 @@ class Turn:
             self._drop_queued(journey)
             return False
         if self.steps_in_all > bounds.STEPS_PER_RECORD:
-            self.exhausted = True
             self.leave(journey, "runaway")
-            self.tell(f.LimitReached(self.now, limit="steps_per_record"))
+            if not self.exhausted:
+                self.exhausted = True
+                self.tell(f.LimitReached(self.now, limit="steps_per_record"))
             return False
         return True
 
