@@ -124,6 +124,8 @@ class StepReader(ValueReader):
             field: found.pop(name) for name, field in _BLOCKS.items() if name in found
         }
         value = found.pop(verb.name, None)
+        if "within" in data and verb.name == "wait_for":
+            found.setdefault("within", None)  # unreadable, but there is a deadline
         id_, note = found.pop("id", path), found.pop("note", "")
         if verb.name in ("wait", "wait_until"):
             self._when(found, path)
@@ -170,7 +172,7 @@ class StepReader(ValueReader):
             arms.append(
                 Arm(
                     where, found.get("steps", ()), found.get("when"), found.get("name", ""),
-                    found.get("weight", 0),
+                    found.get("weight", 1),
                 )
             )  # fmt: skip
         return tuple(arms)
