@@ -123,7 +123,10 @@ from tests.engine.linting import lint, places, with_steps
             "- {add_tags: a, id: top}\n- {jump_to: top}",
             [("loop-without-wait", "steps[1].jump_to")],
         ),
-            "- choose: [{when: lead.a, steps: [{exit: a}]}]\n  otherwise: [{exit: b}]\n- {wait: 0}",
+        (
+            "- {wait: 59 seconds, id: a}\n- {jump_to: a}",
+            [("loop-without-wait", "steps[1].jump_to")],
+        ),
         ("- {wait: 1 minute, id: top}\n- {jump_to: top}", []),
         ("- {wait: 1 day, id: top}\n- {jump_to: top, at_most: 5}", []),
         ("- {wait_for: {event: A}, id: top}\n- {jump_to: top}", []),
