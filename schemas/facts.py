@@ -293,6 +293,21 @@ class Departed(Fact):
     deadline: int = 0
 
 
+class EntryArmed(Fact):
+    """An entry timer is set to `due` (0: taken away); `key` is the trigger's position."""
+
+    shipped: ClassVar[bool] = False
+    key: str = ""
+    due: int = 0
+
+
+class ChangesTaken(Fact):
+    """The lead has taken in so many changes of campaigns and lists."""
+
+    shipped: ClassVar[bool] = False
+    change: int = 0
+
+
 class Jumped(Fact):
     """A `jump_to` was taken once more."""
 

@@ -100,6 +100,14 @@ class Journey(Struct, array_like=True):
     forks: dict[str, list[int]] = {}
 
 
+class EntryTimer(Struct, array_like=True):
+    """A date on which the lead may enter a campaign; `key` is the trigger's position in it."""
+
+    campaign: str
+    key: str
+    due: int
+
+
 class Past(Struct, array_like=True):
     """What re-entry must know of one campaign (and value): times in ms, 0 meaning never."""
 
@@ -127,7 +135,9 @@ class Lead(Struct, array_like=True):
 
     `clock` is the time of the last record that had an effect. `blocked` maps a channel to
     `unsubscribed`, or to `bounced` with the address as `bounced:<address>`. `zone` is the
-    browser's. `past` is keyed by campaign id, and `campaign␟per` where there is a value.
+    browser's. `change` counts the changes of campaigns and lists it has taken in. `sends` are the
+    times of its newest messages by channel. `past` is keyed by campaign id, and `campaign␟per`
+    where there is a value.
     """
 
     clock: int = 0
@@ -147,6 +157,7 @@ class Lead(Struct, array_like=True):
     change: int = 0
     quarantined: str = ""
     sends: dict[str, list[int]] = {}
+    entries: list[EntryTimer] = []
 
 
 class Marker(Struct, array_like=True):
@@ -178,7 +189,7 @@ def next_due(lead: Lead) -> int:
     """The earliest timer of the lead, or `NEVER`; `QUARANTINED` for one that is."""
     if lead.quarantined:
         return QUARANTINED
-    due = NEVER
+    due = min((timer.due for timer in lead.entries), default=NEVER)
     for journey in lead.journeys:
         if journey.status != "active":
             continue

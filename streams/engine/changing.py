@@ -78,6 +78,7 @@ class Changes:
             self._limit("lists")
             return
         self._tell(f"lists.{name}", False, True)
+        self.turn.moved.append(f"lists.{name}")
         occurrence = self._follows()
         occurrence.joined = (*occurrence.joined, name)
 
@@ -85,6 +86,7 @@ class Changes:
         """Leave a list."""
         if name in self.turn.lead.lists:
             self._tell(f"lists.{name}", True, False)
+            self.turn.moved.append(f"lists.{name}")
             occurrence = self._follows()
             occurrence.left = (*occurrence.left, name)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from schemas.campaigns import Arm, Definition, Step, Trigger
 from streams.engine import branching, inward, outward, waiting
+from streams.engine.dated import DATED, DatedEntry
 from streams.engine.expressions import Expression, compile_expression
 from streams.engine.parallel import JoinNode, ParallelNode
 from streams.engine.plan import Node, Plan
@@ -72,6 +73,7 @@ class _Compiler:
     def plan(self) -> Plan:
         plan, definition = self._plan, self._definition
         plan.enter = tuple(self._trigger(trigger, {}) for trigger in definition.enter)
+        plan.dated = tuple(DatedEntry(t) for t in definition.enter if t.verb in DATED)
         plan.exits = tuple(self._trigger(trigger) for trigger in definition.exit)
         if definition.goal is not None:
             plan.goals = tuple(self._trigger(trigger) for trigger in definition.goal.on)

@@ -44,6 +44,11 @@ def enter_all(turn: Turn, occurrence: Occurrence, *, by_hand: bool = False) -> N
             _enter(turn, plan, verb, occurrence, by_hand=False)
 
 
+def enter_by_date(turn: Turn, plan: Plan, verb: str, occurrence: Occurrence) -> None:
+    """The trigger of one campaign has fired otherwise than by what happened."""
+    _enter(turn, plan, verb, occurrence, by_hand=False)
+
+
 def enter_anyway(turn: Turn, plan: Plan, occurrence: Occurrence) -> None:
     """Begin a journey without asking any rule."""
     per = _per(turn, plan, occurrence.event) if plan.per is not None else ""

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from schemas import facts as f
-from schemas.state import Journey, Lead, Past, Sent, Token
+from schemas.state import EntryTimer, Journey, Lead, Past, Sent, Token
 from streams.engine import bounds
 
 MESSAGE_CHANNELS = frozenset({"email", "sms", "push"})
@@ -230,6 +230,17 @@ def _seen(lead: Lead, fact: f.Seen) -> None:
     lead.quarter = fact.quarter
 
 
+def _entry_armed(lead: Lead, fact: f.EntryArmed) -> None:
+    place = (fact.campaign, fact.key)
+    lead.entries = [timer for timer in lead.entries if (timer.campaign, timer.key) != place]
+    if fact.due:
+        lead.entries.append(EntryTimer(fact.campaign, fact.key, fact.due))
+
+
+def _changes_taken(lead: Lead, fact: f.ChangesTaken) -> None:
+    lead.change = fact.change
+
+
 def _session(lead: Lead, fact: f.SessionMoved) -> None:
     lead.session = fact.session
 
@@ -263,6 +274,8 @@ _MOVES: dict[type[f.Fact], Callable[[Lead, Any], None]] = {
     f.Forgotten: _forgotten,
     f.LeadChanged: _lead_changed,
     f.Seen: _seen,
+    f.EntryArmed: _entry_armed,
+    f.ChangesTaken: _changes_taken,
     f.SessionMoved: _session,
     f.CounterMoved: _counter,
     f.IdRemembered: _id,

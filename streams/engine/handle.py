@@ -15,6 +15,7 @@ from schemas.commands import Command
 from schemas.ids import short_hash
 from schemas.records import ByHand, Interaction, Outcome, Record, WakeUp
 from schemas.state import QUARTER_MS, Lead, Prefix
+from streams.engine.changes import History, catch_up
 from streams.engine.decide import changed_by, happen, made_by_hand, settle, take_outcome
 from streams.engine.events import names_zone
 from streams.engine.registry import Registry
@@ -51,6 +52,7 @@ def concerns(prefix: Prefix | None, record: Record, registry: Registry) -> bool:
         return True
     if prefix is not None and (
         record.time_ms > prefix.next_due
+        or registry.last_touching >= prefix.change
         or (record.time_ms // QUARTER_MS > prefix.quarter and not body.historical)
         or names_zone(body)
     ):
@@ -66,16 +68,21 @@ def handle(
     registry: Registry,
     before_effect: Callable[[Lead | None], None] = _no_undo,
     keep_refusals: bool = False,
+    history: History | None = None,
 ) -> Handled:
     """Handle one record; `lead` is changed in place, and only if the record has an effect.
 
     `before_effect` is called once, with the lead as it was (None: there was none), before the
-    first change. `keep_refusals` ships also the refusals that are only counted live.
+    first change. `keep_refusals` ships also the refusals that are only counted live. `history`
+    tells how changes took effect in this partition; it is needed where a change touched leads.
     """
     body = record.body
     turn = _turn(lead, record, registry, before_effect)
     turn.keep_refusals = keep_refusals
     if turn.existed:
+        if history is not None and registry.last_touching >= turn.lead.change:
+            catch_up(turn, history)
+            turn.now = max(turn.lead.clock, record.time_ms)
         fire_due(turn, inclusive=isinstance(body, WakeUp))  # 2
         turn.now = max(turn.lead.clock, record.time_ms)
     if isinstance(body, Interaction):
@@ -99,6 +106,7 @@ def _turn(
     before_effect: Callable[[Lead | None], None],
 ) -> Turn:
     fresh = Lead(created_at=record.time_ms, quarter=record.time_ms // QUARTER_MS)
+    fresh.change = registry.number + 1
     return Turn(
         lead, record.lead, registry,
         place=(record.partition, record.offset, record.time_ms),

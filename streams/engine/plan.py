@@ -12,6 +12,7 @@ from schemas import facts as f
 from schemas.campaigns import Definition, Step
 from schemas.state import Journey, Token
 from streams.engine.changing import Changes
+from streams.engine.dated import DatedEntry
 from streams.engine.events import Occurrence
 from streams.engine.expressions import CounterSpec, Expression
 from streams.engine.rules import keep_lists
@@ -99,6 +100,7 @@ class Plan:
         self.remembered: tuple[CompiledTrigger, ...] = ()
         self.only_if: Expression | None = None
         self.per: Expression | None = None
+        self.dated: tuple[DatedEntry, ...] = ()
         self.counters: tuple[CounterSpec, ...] = ()
         self.entry_paths: frozenset[str] = frozenset()
         self.templates: frozenset[str] = frozenset()

@@ -18,6 +18,7 @@ from schemas.changes import Change
 from schemas.errors import DataError
 from schemas.records import Interaction
 from streams.engine.compiling import compile_plan
+from streams.engine.dated import DATED
 from streams.engine.events import Occurrence
 from streams.engine.expressions import Expression, compile_expression
 from streams.engine.liquid_paths import paths
@@ -42,7 +43,8 @@ class Registry:
     """A snapshot. `number` is the last change it holds, -1 for none.
 
     `campaigns` maps an id to the newest version, in the order in which campaigns are visited.
-    `digests` maps a change's key to the digest of what is published.
+    `digests` maps a change's key to the digest of what is published. `touching` maps the number
+    of each change that concerns leads who are there already to its key (the newest of each key).
     """
 
     def __init__(
@@ -52,18 +54,26 @@ class Registry:
         lists: Mapping[str, ListDefinition] | None = None,
         templates: Mapping[str, Template] | None = None,
         digests: Mapping[str, str] | None = None,
+        touching: Mapping[int, str] | None = None,
     ) -> None:
         self.number = number
         self._versions: Mapping[str, tuple[Plan, ...]] = versions or {}
         self.lists: Mapping[str, ListDefinition] = lists or {}
         self.templates: Mapping[str, Template] = templates or {}
         self.digests: Mapping[str, str] = digests or {}
+        self.touching: Mapping[int, str] = touching or {}
+        self.last_touching = max(self.touching, default=-1)
 
     @cached_property
     def campaigns(self) -> Mapping[str, Plan]:
         """The newest version of each campaign by id, in the order they are visited."""
         newest = sorted((plans[-1] for plans in self._versions.values()), key=lambda p: p.order)
         return {plan.id: plan for plan in newest}
+
+    @cached_property
+    def dated(self) -> tuple[Plan, ...]:
+        """The live campaigns with entries by date."""
+        return tuple(plan for plan in self.campaigns.values() if plan.dated)
 
     @cached_property
     def rules(self) -> tuple[tuple[str, Expression], ...]:
@@ -116,10 +126,21 @@ class Registry:
         else:
             templates = {**templates, change.id: checked}
         digests = {**self.digests, change.key: change.digest}
-        return Registry(number, versions, lists, templates, digests)
+        touching = self.touching
+        if _touches(checked) or change.key in touching.values():
+            touching = {n: key for n, key in touching.items() if key != change.key}
+            touching[number] = change.key
+        return Registry(number, versions, lists, templates, digests, touching)
 
 
 EMPTY = Registry()
+
+
+def _touches(checked: Checked) -> bool:
+    """Whether the change concerns leads who are there already."""
+    if isinstance(checked, Definition):
+        return any(t.verb in DATED or t.options.get("existing") for t in checked.enter)
+    return isinstance(checked, ListDefinition) and checked.when is not None
 
 
 def _checked(number: int, change: Change) -> Checked:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streams.engine.entry_timers import arm_all
 from streams.engine.plan import STOP, Mover, walk
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def reschedule(turn: Turn, *, historical: bool = False) -> None:
     if not turn.moved:
         return
     moved, turn.moved = set(turn.moved), []
+    arm_all(turn, moved)
     for journey in turn.journeys():
         for token in list(journey.tokens):
             if journey.status != "active" or token not in journey.tokens:

@@ -190,6 +190,19 @@ def with_time_of_day(ms: int, minutes: int, at: tzinfo) -> int:
     return instant(_time_of_day(local(ms, at).date(), minutes), at)
 
 
+def start_of_week(ms: int, at: tzinfo) -> int:
+    """That instant's local time on the Monday of its week."""
+    moment = local(ms, at)
+    return instant(moment - timedelta(days=moment.weekday()), at)
+
+
+def day_of_month(ms: int, day: int, at: tzinfo) -> int:
+    """That instant's local time on a day of its month; the last one where the month is short."""
+    moment = local(ms, at)
+    last = monthrange(moment.year, moment.month)[1]
+    return instant(moment.replace(day=max(1, min(day, last))), at)
+
+
 def before(ms: int, duration: Duration, at: tzinfo) -> int:
     """The instant a duration earlier, by the rules of `add`."""
     return add(ms, Duration(-duration.months, -duration.days, -duration.ms), at)

@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas import facts as f
-from schemas.state import Journey, Token
+from schemas.state import EntryTimer, Journey, Token
 from streams.engine.decide import settle
+from streams.engine.entry_timers import fire
 from streams.engine.outward import OutwardNode
 from streams.engine.plan import STOP, walk
 
 if TYPE_CHECKING:
     from streams.engine.turn import Turn
 
+ENTRY, STEP, END = range(3)
 EXPIRY = "\x7f"  # sorts behind every step: a journey's expiry is its last timer
 
 
@@ -33,7 +35,9 @@ def fire_due(turn: Turn, *, inclusive: bool) -> None:
         journey, token, due = earliest
         turn.now = due
         turn.at_hand = None
-        if token is None and due == journey.expires_at:
+        if isinstance(journey, EntryTimer):
+            fire(turn, journey)
+        elif token is None and due == journey.expires_at:
             _expire(turn, journey, due)
         elif token is None:
             turn.say(f.TimerFired, journey, "", due=due)
@@ -58,10 +62,22 @@ def _expire(turn: Turn, journey: Journey, due: int) -> None:
     turn.leave(journey, "expired")
 
 
-def _earliest(turn: Turn, limit: int, inclusive: bool) -> tuple[Journey, Token | None, int] | None:
-    """By due time, campaign priority, (held messages) longest held, campaign id, journey, step;
-    the end of a journey last."""
-    found: tuple[tuple[int, int, int, int, str, int, int, str], Journey, Token | None] | None = None
+Timer = tuple[Journey | EntryTimer, Token | None, int]
+_Key = tuple[int, int, int, int, str, int, int, str]
+
+
+def _earliest(turn: Turn, limit: int, inclusive: bool) -> Timer | None:
+    """By due time; entries by date first; then campaign priority, (held messages) longest held,
+    campaign id, journey, step; the end of a journey last."""
+    found: tuple[_Key, Journey | EntryTimer, Token | None] | None = None
+    for entry in turn.lead.entries:
+        if entry.due > limit or (entry.due == limit and not inclusive):
+            continue
+        plan = turn.registry.campaigns.get(entry.campaign)
+        order = -plan.definition.priority if plan else 0
+        key = (entry.due, ENTRY, order, 0, entry.campaign, 0, 0, entry.key)
+        if found is None or key < found[0]:
+            found = (key, entry, None)
     for journey in turn.lead.journeys:
         if journey.status != "active":
             continue
@@ -71,10 +87,10 @@ def _earliest(turn: Turn, limit: int, inclusive: bool) -> tuple[Journey, Token |
         for due, token in timers:
             if not due or due > limit or (due == limit and not inclusive):
                 continue
-            last = token is None
+            rank = END if token is None else STEP
             held_since = token.arrived_at if token is not None and token.mode == "held" else 0
             key = (
-                due, last, priority, held_since, journey.campaign, journey.offset, journey.n,
+                due, rank, priority, held_since, journey.campaign, journey.offset, journey.n,
                 token.step if token else EXPIRY,
             )  # fmt: skip
             if found is None or key < found[0]:

@@ -33,7 +33,8 @@ class LiveCounter(Struct, frozen=True):
 class TriggerIndex:
     """Built once per registry, on first use; its memos are bounded.
 
-    `greets` tells that a campaign takes leads in when they are first seen. `sessions` maps what is asked of a session to the pages that count (None: all of them).
+    `greets` tells that a campaign takes leads in when they are first seen. `sessions` maps what is
+    asked of a session to the pages that count (None: all of them).
     """
 
     def __init__(self, newest: Sequence[Plan], every: Sequence[Plan]) -> None:

@@ -42,8 +42,8 @@ class CompiledTrigger:
     """
 
     __slots__ = (
-        "events", "key", "keys", "looks_back", "own_steps", "pages", "path", "test", "verb",
-        "where",
+        "events", "existing", "key", "keys", "looks_back", "names", "own_steps", "pages",
+        "path", "test", "verb", "where",
     )  # fmt: skip
 
     def __init__(self, trigger: Trigger, steps: Mapping[str, Step]) -> None:
@@ -58,6 +58,8 @@ class CompiledTrigger:
         if trigger.verb in MESSAGE_VERBS:
             self.own_steps = tuple(name for name in trigger.names if _sends(steps.get(name)))
         self.keys = _keys(trigger)
+        self.names = frozenset(trigger.names)
+        self.existing = bool(trigger.options.get("existing"))
         self.events = _events(trigger)
         self.pages = trigger.names if trigger.verb == "visits_page" else ()
         self.test: Test = _TESTS[trigger.verb](trigger, self)
@@ -118,6 +120,8 @@ _UNNAMED = {
     "bounces": ("lost", "bounced"),
     "is_created": ("created", ""),
     "called": ("called", ""),
+    "date": ("date", ""),
+    "date_field": ("date", ""),
 }
 
 
@@ -262,6 +266,11 @@ def _called(trigger: Trigger, _: CompiledTrigger) -> Test:
     return lambda occurrence, journey: occurrence.called is not None
 
 
+def _by_date(trigger: Trigger, _: CompiledTrigger) -> Test:
+    """Nothing that happens fires it: the lead carries a timer (`dated`)."""
+    return lambda occurrence, journey: False
+
+
 _TESTS: dict[str, Callable[[Trigger, CompiledTrigger], Test]] = {
     "event": _event,
     "visits_page": _visits_page,
@@ -279,4 +288,6 @@ _TESTS: dict[str, Callable[[Trigger, CompiledTrigger], Test]] = {
     "changes_field": _changes_field,
     "is_created": _is_created,
     "called": _called,
+    "date": _by_date,
+    "date_field": _by_date,
 }
