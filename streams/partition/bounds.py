@@ -9,7 +9,8 @@ class Bounds(Struct, frozen=True):
     """Times are real milliseconds, so that a faster clock of the log changes none of them.
 
     `flush_ms`: least time between two flushes of states. `marker_ms`: the same when only records
-    without effect were handled. `changed_leads`: so many begin a flush at once. `record_bytes`: a
+    without effect were handled, `keep_alive_ms` when nothing was at all: so a partition at rest
+    learns in time, before the broker compacts, that somebody else wrote. `changed_leads`: so many begin a flush at once. `record_bytes`: a
     longer value is the dead letter `too_large`. More than `quarantines` leads quarantined among
     the last `quarantine_window` records end the process. `wakes_per_second` and `wakes_open` (sent
     and not yet back) pace the waker; after `wake_timeout_ms` one counts as lost.
@@ -18,6 +19,7 @@ class Bounds(Struct, frozen=True):
 
     flush_ms: int = 1_000
     marker_ms: int = 5_000
+    keep_alive_ms: int = 600_000
     changed_leads: int = 5_000
     record_bytes: int = 64 * 1024
     quarantines: int = 100

@@ -55,6 +55,13 @@ class Effects(Struct):
                 Outgoing(address_key, value, (_SUPPRESSION, ("id", id.encode())))
             )
 
+    def extend(self, later: Effects) -> None:
+        """Append what came later."""
+        self.suppressions += later.suppressions
+        self.commands += later.commands
+        self.facts += later.facts
+        self.dead_letters += later.dead_letters
+
     def add_facts(
         self, key: bytes | None, lead: str, record: Record | Place, rows: list[f.FactRow]
     ) -> None:

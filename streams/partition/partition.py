@@ -164,7 +164,7 @@ class LeadPartition:
         outputs: list[Output] = []
         passed = real_ms - self._flushed_ms
         if self._flush is None and passed >= self._bounds.flush_ms:
-            if self._changed or (self._unwritten and passed >= self._bounds.marker_ms):
+            if self._changed or passed >= self._patience_ms:
                 outputs += self._begin()
             elif self._states.decoded:
                 self._states.cool()
@@ -212,6 +212,11 @@ class LeadPartition:
         return bool(states.changed or states.again) or self._markers.moved
 
     @property
+    def _patience_ms(self) -> int:
+        """How long a marker may be old while nothing changed."""
+        return self._bounds.marker_ms if self._unwritten else self._bounds.keep_alive_ms
+
+    @property
     def _unwritten(self) -> bool:
         return self.handling.next - 1 > self._markers.durable
 
@@ -225,8 +230,10 @@ class LeadPartition:
     def _begin(self) -> list[Output]:
         """Take the changed states as they are now."""
         handled = self.handling.next - 1
+        changed = len(self._states.changed)
         states = [Outgoing(*state) for state in self._states.encode_changed(handled)]
         self._count_states(states)
+        self.counts.rewritten += len(states) - changed
         marker = Outgoing(MARKER_KEY, self._markers.encode(handled))
         self._flushed_ms = self._real_ms
         self._flush = Flush(self._tickets, handled, self.in_order(states, marker))
@@ -263,15 +270,15 @@ class LeadPartition:
         reread = self._changelog.written(self._name, base_offset, len(flush.records))
         if reread is not None:
             outputs.append(reread)
-        self.handling.counts.flushes += 1
-        self.handling.counts.markers += 1
+        self.counts.flushes += 1
+        self.counts.markers += 1
         again, self._flush_again = self._flush_again, False
         if again or len(self._states.changed) >= self._bounds.changed_leads:
             outputs += self.flush()
         return outputs
 
     def _count_states(self, states: list[Outgoing]) -> None:
-        counts = self.handling.counts
+        counts = self.counts
         sizes = [len(state.value or b"") for state in states]
         counts.states += len(sizes)
         counts.state_bytes += sum(sizes)
@@ -292,7 +299,7 @@ class LeadPartition:
                     f"is of generation {ours}: the partition is no longer ours"
                 )
             return
-        self.handling.counts.foreign += 1
+        self.counts.foreign += 1
         again = self._states.again
         again[key] = max(again.get(key, -1), watermark_of(value))
 

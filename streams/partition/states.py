@@ -39,16 +39,24 @@ class States:
         self._warm: dict[int, Lead] = {}
 
     def recovered(self, key: bytes, value: bytes | None) -> None:
-        """One record of the changelog: the highest watermark wins, of equals the later."""
+        """One record of the changelog: the highest watermark wins, of equals the later.
+
+        Where an older state lies behind a newer one, the newer is written again: in time the
+        broker would compact it away.
+        """
         slot = self.slots.get(key)
         if value is None:
             if slot is not None:
                 del self.slots[key]
                 self.keys[slot] = self.values[slot] = b""
-        elif slot is None:
-            self.values[self.slot(key)] = value
-        elif watermark_of(value) >= watermark_of(self.values[slot]):
-            self.values[slot] = value
+            return
+        if slot is None:
+            slot = self.slot(key)
+        elif watermark_of(value) < (newer := watermark_of(self.values[slot])):
+            self.again[key] = newer
+            return
+        self.values[slot] = value
+        self.again.pop(key, None)
 
     def slot(self, key: bytes) -> int:
         """The slot of this key, a new one if it has none."""
