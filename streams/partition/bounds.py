@@ -9,12 +9,13 @@ class Bounds(Struct, frozen=True):
     """Times are real milliseconds, so that a faster clock of the log changes none of them.
 
     `flush_ms`: least time between two flushes of states. `marker_ms`: the same when only records
-    without effect were handled, `keep_alive_ms` when nothing was at all: so a partition at rest
-    learns in time, before the broker compacts, that somebody else wrote. `changed_leads`: so many begin a flush at once. `record_bytes`: a
-    longer value is the dead letter `too_large`. More than `quarantines` leads quarantined among
-    the last `quarantine_window` records end the process. `wakes_per_second` and `wakes_open` (sent
-    and not yet back) pace the waker; after `wake_timeout_ms` one counts as lost.
-    `change_marker_ms`: how long a change marker may be missing before it is appended.
+    without effect were handled, `keep_alive_ms` when nothing was: so a partition at rest learns
+    that somebody else wrote before the broker compacts. `changed_leads`: so many begin a flush at
+    once. `record_bytes`: a longer value is the dead letter `too_large`. More than `quarantines`
+    leads quarantined among the last `quarantine_window` records end the process.
+    `wakes_per_second` and `wakes_open` (sent and not yet back) pace the waker; after
+    `wake_timeout_ms` one counts as lost. `change_marker_ms`: how long a change marker may be
+    missing before it is appended.
     """
 
     flush_ms: int = 1_000

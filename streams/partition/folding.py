@@ -1,8 +1,8 @@
 """The plain fold of one partition's log: what states, commands and facts follow from it.
 
-Handles every record from the first on and knows nothing of flushes, prefixes, skips and replays: what
-`LeadPartition` must come to in spite of every crash (`streams.simulation.crashes`), and what
-`verify` compares a changelog with.
+Handles every record from the first on and knows nothing of flushes, prefixes, skips and replays:
+what `LeadPartition` must come to in spite of every crash (`streams.simulation.crashes`), and
+what `verify` compares a changelog with.
 """
 
 from __future__ import annotations

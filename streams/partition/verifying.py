@@ -22,7 +22,6 @@ from streams.partition.markers import Markers
 from streams.partition.states import States, watermark_of
 from streams.ports import LogRecord
 
-
 _MARKER = ("schema", NAMES[ChangeMarker].encode())
 
 
