@@ -126,13 +126,14 @@ class ActionIssued(Fact):
     """A command went out; `command` is its id."""
 
     kind: ClassVar[str] = "action_issued"
-    hidden: ClassVar[tuple[str, ...]] = ("transactional",)
+    hidden: ClassVar[tuple[str, ...]] = ("transactional", "once")
     command: str = ""
     verb: str = ""
     channel: str = ""
     template: str | None = None
     due: int = 0
     transactional: bool = False
+    once: bool = False
 
 
 class ActionSuppressed(Fact):

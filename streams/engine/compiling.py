@@ -94,6 +94,7 @@ class _Compiler:
         paths = {path for node in sends for path in node.paths}
         paths |= {path for expression in self._expressions for path in expression.paths}
         plan.entry_paths = frozenset(path for path in paths if path.startswith("entry."))
+        plan.once = frozenset(node.template for node in sends if node.once and node.template)
         plan.templates = frozenset(node.template for node in sends if node.template)
         counters = {
             counter.key: counter

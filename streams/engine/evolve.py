@@ -144,6 +144,8 @@ def _issued(lead: Lead, fact: f.ActionIssued) -> None:
     journey.occurrences[fact.step] = journey.occurrences.get(fact.step, 0) + 1
     sent = Sent(fact.step, fact.template or "", fact.command, fact.at)
     journey.sent = [*journey.sent, sent][-bounds.MESSAGES_REMEMBERED :]
+    if fact.once and fact.template and fact.template not in lead.once:
+        lead.once = [*lead.once, fact.template][-bounds.TEMPLATES_REMEMBERED :]
     if fact.channel in MESSAGE_CHANNELS and not fact.transactional:
         recent = [at for at in lead.sends.get(fact.channel, ()) if at > fact.at - _SENDS_KEPT_MS]
         lead.sends[fact.channel] = [*recent, fact.at][-bounds.SENDS :]

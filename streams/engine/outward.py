@@ -41,6 +41,7 @@ class OutwardNode(Pause):
         self.channel = MESSAGES.get(step.verb, "webhook")
         self.template: str | None = str(step.value) if self.message else None
         self.transactional = bool(step.options.get("transactional"))
+        self.once = bool(step.options.get("once_per_lead"))
         self.expires_after: Duration | None = step.options.get("expires_after")
         self.settings = _settings(step, definition, self.channel)
         self.paths = frozenset(path for text in _texts(self.settings) for path in paths(text))
@@ -127,9 +128,9 @@ class OutwardNode(Pause):
                 return "no_address"
             if state.startswith(BOUNCED):
                 return "bounced"
-        if self.transactional:
-            return None
-        return "frequency_cap" if too_many(turn, journey, self.channel) else None
+        if not self.transactional and too_many(turn, journey, self.channel):
+            return "frequency_cap"
+        return "already_sent" if self.once and self.template in turn.lead.once else None
 
     def _address(self, turn: Turn) -> str | None:
         address = turn.lead.traits.get(ADDRESSES.get(self.channel, ""))
@@ -155,7 +156,7 @@ class OutwardNode(Pause):
         turn.say(
             f.ActionIssued, journey, self.id, command=command, verb=self.verb,
             channel=self.channel, template=self.template, due=turn.now,
-            transactional=self.transactional,
+            transactional=self.transactional, once=self.template in turn.registry.once,
         )  # fmt: skip
 
 

@@ -104,6 +104,7 @@ class Plan:
         self.counters: tuple[CounterSpec, ...] = ()
         self.entry_paths: frozenset[str] = frozenset()
         self.templates: frozenset[str] = frozenset()
+        self.once: frozenset[str] = frozenset()
 
     @property
     def triggers(self) -> tuple[CompiledTrigger, ...]:

@@ -71,6 +71,12 @@ class Registry:
         return {plan.id: plan for plan in newest}
 
     @cached_property
+    def once(self) -> frozenset[str]:
+        """The templates that some step of some version sends once in a lead's life."""
+        plans = (plan for plans in self._versions.values() for plan in plans)
+        return frozenset(template for plan in plans for template in plan.once)
+
+    @cached_property
     def dated(self) -> tuple[Plan, ...]:
         """The live campaigns with entries by date."""
         return tuple(plan for plan in self.campaigns.values() if plan.dated)
