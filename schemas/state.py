@@ -135,9 +135,9 @@ class Lead(Struct, array_like=True):
 
     `clock` is the time of the last record that had an effect. `blocked` maps a channel to
     `unsubscribed`, or to `bounced` with the address as `bounced:<address>`. `zone` is the
-    browser's. `change` counts the changes of campaigns and lists it has taken in. `sends` are the
-    times of its newest messages by channel, `once` the templates sent that are to go out once. `past` is keyed by campaign id, and `campaign␟per`
-    where there is a value.
+    browser's. `change` counts the changes of campaigns and lists it has taken in. `sends` are
+    the times of its newest messages by channel, `once` the templates sent that are to go out once.
+    `past` is keyed by campaign id, and `campaign␟per` where there is a value.
     """
 
     clock: int = 0
