@@ -9,16 +9,14 @@ from typing import Any, Final
 from liquid import Environment
 from liquid.exceptions import LiquidError
 
-from streams.engine.expression_names import (
-    EVENT_PARTS,
-    JOURNEY_FIELDS,
-    LEAD_FIELDS,
-    did_you_mean,
-)
+from streams.engine.expression_names import EVENT_PARTS, LEAD_FIELDS, did_you_mean
 
 MAX_BYTES: Final = 512 * 1024
 UNSUBSCRIBE_URL: Final = "unsubscribe_url"
 ROOTS: Final = ("lead", "entry", "event", "journey", UNSUBSCRIBE_URL)
+# What journeys and leads have for texts, besides traits.
+JOURNEY_FIELDS: Final = ("id", "campaign", "run", "entered_at", "variant")
+OWN_FIELDS: Final = frozenset({"id", *LEAD_FIELDS})
 _PSEUDO: Final = ("size", "first", "last")  # what Liquid computes of a list or text
 _OTHER_FILES: Final = ("include", "render")
 
@@ -103,10 +101,15 @@ def _check(root: str, names: list[str]) -> None:
         computed = names[1] == "name"
     elif root == "journey":
         if names[1] not in JOURNEY_FIELDS:
-            raise BadTemplate(f"`{written}` is no value: there are journey.entered_at and .run")
+            there = ", ".join(f"journey.{name}" for name in JOURNEY_FIELDS)
+            raise BadTemplate(f"`{written}` is no value: there are {there}")
+        if names[1] == "variant":
+            if len(names) < 3:
+                raise BadTemplate(f"`{written}` alone is no value: name the split's id in it")
+            return
         computed = True
     else:
-        computed = names[1] in LEAD_FIELDS
+        computed = names[1] in OWN_FIELDS
     if computed and len(names) > 2:
         raise BadTemplate(f"`{'.'.join(names[:2])}` has no fields of its own")
 

@@ -27,6 +27,7 @@ from streams.engine.liquid_paths import BadTemplate, paths
         ("{% if lead.vip and lead.points > 3 %}x{% endif %}", {"lead.vip", "lead.points"}),
         ("{% comment %}{{ lead.z }}{% endcomment %}{% raw %}{{ lead.y }}{% endraw %}", set()),
         ("{{ unsubscribe_url }}{{ journey.run }}", {"unsubscribe_url", "journey.run"}),
+        ("{{ journey.variant.s }}{{ journey.id }}", {"journey.variant.s", "journey.id"}),
     ],
 )
 def test_paths(source: str, expected: set[str]) -> None:
@@ -51,7 +52,9 @@ def test_paths(source: str, expected: set[str]) -> None:
         ("{{ event.order_id }}", "event.properties.order_id"),
         ("{{ entry.properties }}", "path"),
         ("{{ event.name.x }}", "no fields"),
-        ("{{ journey.id }}", "journey.run|entered_at"),
+        ("{{ journey.version }}", "journey.run"),
+        ("{{ journey.variant }}", "split"),
+        ("{{ lead.id.x }}", "no fields"),
         ("{{ lead.points.x }}", "no fields"),
         ("x" * (512 * 1024 + 1), "512 kB"),
         ("{% if lead.a %}" * 40 + "{% endif %}" * 40, "nest"),
