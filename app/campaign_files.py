@@ -53,12 +53,13 @@ class CampaignFiles:
     """What was read from one or more paths; templates are `{subject, html, text, mjml}` by name.
 
     `beside` are names of lists and templates that exist next to a single file without being part
-    of what was asked for.
+    of what was asked for; `partial` tells that a single file is among them.
     """
 
     sources: list[Source] = field(default_factory=list)
     templates: dict[str, dict[str, str]] = field(default_factory=dict)
     template_findings: list[Finding] = field(default_factory=list)
+    partial: bool = False
     beside_lists: set[str] = field(default_factory=set)
     beside_templates: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -67,12 +68,23 @@ class CampaignFiles:
         return [source for source in self.sources if source.kind == kind]
 
     def known(self) -> Known:
-        """What campaigns may name."""
+        """What the documents may name."""
         return Known(
             templates=frozenset(self.templates) | frozenset(self.beside_templates),
             lists=frozenset(s.id for s in self.of("list")) | frozenset(self.beside_lists),
             connectors=frozenset(),
+            campaigns=self._campaign_ids(),
+            rules={
+                source.id: rule
+                for source in self.of("list")
+                if isinstance(source.document, dict)
+                and isinstance(rule := source.document.get("when"), str)
+            },
         )
+
+    def _campaign_ids(self) -> frozenset[str] | None:
+        """All campaigns, where a whole directory was read; else it is not known."""
+        return None if self.partial else frozenset(source.id for source in self.of("campaign"))
 
     def lint(self) -> list[Finding]:
         """Every finding, file by file; within a file by line."""
@@ -86,7 +98,7 @@ class CampaignFiles:
             if source.kind == "campaign":
                 found += lint_campaign(source.document, source.positions, known)
             else:
-                found += lint_list(source.document, source.positions)
+                found += lint_list(source.document, source.positions, known)
             first = seen.setdefault((source.kind, source.id), source)
             if source.id and first is not source:
                 found.append(_twice(source, first))
@@ -118,6 +130,7 @@ def load(named: Iterable[Path]) -> CampaignFiles:
         elif path.is_file():
             source = _load_yaml(path)
             files.sources.append(source)
+            files.partial = True
             _look_beside(path, files)
         else:
             raise UsageError(f"there is no file or directory {path}")

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 campaigns = cyclopts.App(name="campaign", help="Campaign files: check, look at, publish.")
 
-Paths = Annotated[
-    tuple[Path, ...], Parameter(help="Campaigns directories, or single campaign or list files.")
-]
+Paths = Annotated[Path, Parameter(help="Campaigns directories, or single campaign or list files.")]
 
 
 @campaigns.command

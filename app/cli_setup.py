@@ -64,7 +64,7 @@ def schema(
         bool, Parameter(negative=(), help="Write the generated reference of a checkout again.")
     ] = False,
 ) -> None:
-    """Print the JSON Schema of a topic's records or of campaign files; without a name, the names."""
+    """Print a JSON Schema (of campaign files, of a topic's records); without a name, the names."""
     from app import reference
 
     if write:

@@ -37,6 +37,15 @@ def through(write: Callable[[str], None] | None) -> None:
     _note = write or terminal.note
 
 
+def say(text: str) -> None:
+    """Output for people; above a live line where there is one."""
+    if _note is terminal.note:
+        terminal.say(text)
+        sys.stdout.flush()
+    else:
+        _note(text)
+
+
 def published(folder: Path, done: Sequence[Published]) -> None:
     """What became of a campaigns directory."""
     kinds = {kind: [one for one in done if one.kind == kind] for kind in ("campaign", "list")}
@@ -75,8 +84,7 @@ def addresses(running: Running) -> None:
     lines += ["", "Send an event:", "  " + curl(running), ""]
     if running.broker is not None:
         lines += [IN_MEMORY, ""]
-    terminal.say("\n".join(lines))
-    _flush()
+    say("\n".join(lines))
 
 
 def curl(running: Running) -> str:
@@ -94,15 +102,10 @@ def curl(running: Running) -> str:
 def farewell(running: Running) -> None:
     """The last words."""
     if running.broker is not None:
-        terminal.say("Stopped; the log was in memory and is gone. " + IN_MEMORY.partition(". ")[2])
+        say("Stopped; the log was in memory and is gone. " + IN_MEMORY.partition(". ")[2])
     else:
-        terminal.say("Stopped; everything is in Kafka, the next start goes on from there.")
-    _flush()
+        say("Stopped; everything is in Kafka, the next start goes on from there.")
 
 
 def _now(running: Running) -> str:
     return iso(running.clock.now_ms())[:16].replace("T", " ") + " UTC there"
-
-
-def _flush() -> None:
-    sys.stdout.flush()

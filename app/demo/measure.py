@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from app.access_log import Counts, PageView, kept_rules, page_views, parse_line
+from app.access_log import Counts, PageView, kept_rules, left_out, page_views, parse_line
 
+# What somebody takes home: the nearest to a sign-up that an access log knows.
+_TAKEN_HOME = (".gem", ".jar", ".gz", ".tgz", ".zip", ".exe", ".pdf", ".deb", ".rpm", ".iso")
 VISIT_GAP_MS = 30 * 60_000  # a longer pause begins another visit (campaign-language, spends_time)
 _MOST = 12  # longer distributions are cut here and the rest is added to the last
 
@@ -46,6 +48,7 @@ def figures(lines: Sequence[str]) -> dict[str, object]:
         ),
         "static_share": round(counts.left_out["static"] / counts.lines, 4),
         "entry_page_share": _popularity(visits),
+        "sign_up_share": _taken_home(lines),
         "repeated_share": _repeated(lines),
         "late_share": _late(lines),
         "late_seconds_deciles": _lateness(lines),
@@ -94,6 +97,19 @@ def _popularity(visits: Iterable[list[list[PageView]]]) -> list[float]:
     """Share of the visits that begin on the most frequent entry page, the second, …"""
     first = Counter(visit[0].path for each in visits for visit in each)
     return [round(number / first.total(), 4) for _, number in first.most_common(_MOST)]
+
+
+def _taken_home(lines: Sequence[str]) -> float:
+    """Share of the people who fetched a file to keep."""
+    people, takers = set(), set()
+    for number, line in enumerate(lines):
+        view = parse_line(number, line.rstrip("\n"))
+        if view is None or left_out(view, kept_rules()) not in (None, "static"):
+            continue
+        people.add(view.visitor)
+        if view.path.lower().endswith(_TAKEN_HOME):
+            takers.add(view.visitor)
+    return round(len(takers) / len(people), 4)
 
 
 def _repeated(lines: Sequence[str]) -> float:

@@ -61,15 +61,15 @@ class Mail:
 class Inbox:
     """Listens on a port of 127.0.0.1; `address` is `host:port` once started.
 
-    `total` counts what came since the start; of it the newest `KEPT` are still there. `on_mail` is
-    called for each, in the event loop.
+    `total` counts what came since the start; of it the newest `KEPT` are still there. `on_mail`,
+    where it is set, is called for each, in the event loop.
     """
 
-    def __init__(self, clock: Clock, on_mail: Callable[[Mail], None] | None = None) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.on_mail: Callable[[Mail], None] | None = None
         self.address = ""
         self.total = 0
         self._clock = clock
-        self._on_mail = on_mail
         self._mails: deque[Mail] = deque(maxlen=KEPT)
         self._server: asyncio.Server | None = None
 
@@ -115,6 +115,6 @@ class Inbox:
             raw,
         )
         self._mails.append(mail)
-        if self._on_mail is not None:
-            self._on_mail(mail)
+        if self.on_mail is not None:
+            self.on_mail(mail)
         return "250 caught"
