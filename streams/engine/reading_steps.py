@@ -35,7 +35,7 @@ class StepReader(ValueReader):
     def __init__(self, findings: Findings) -> None:
         super().__init__(findings)
         self._depth = 0
-        self._kinds |= {
+        self.kinds |= {
             "triggers": lambda _, value, path: self.triggers(value, path),
             "wait_triggers": lambda _, value, path: self.triggers(value, path, branches=True),
             "steps": lambda _, value, path: self.steps(value, path),

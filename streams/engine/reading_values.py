@@ -20,11 +20,14 @@ CHANNEL_NAMES: Final = ("email", "sms", "push")
 
 
 class ValueReader:
-    """Reads values of every kind but triggers and steps, which `StepReader` adds."""
+    """Reads values of every kind but triggers and steps, which `StepReader` adds.
+
+    `kinds` are the readers of shapes that are no scalars.
+    """
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
-        self._kinds: dict[str, Callable[[Shape, Any, str], Any]] = {
+        self.kinds: dict[str, Callable[[Shape, Any, str], Any]] = {
             "mapping": self._mapping,
             "map": self._map,
             "target": self._target,
@@ -34,7 +37,7 @@ class ValueReader:
         """The converted value, or `INVALID` after a finding."""
         if shape.kind in SCALARS:
             return SCALARS[shape.kind](self.wrong, shape, value, path)
-        return self._kinds[shape.kind](shape, value, path)
+        return self.kinds[shape.kind](shape, value, path)
 
     def wrong(self, path: str, message: str, code: str = "wrong-type") -> Any:
         """Tell a finding; the answer is `INVALID`."""
