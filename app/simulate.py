@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
@@ -82,7 +82,7 @@ def _lines(path: Path) -> Iterator[Iterator[bytes]]:
         return
     try:
         with open(path, "rb") as file:
-            stream: IO[bytes] = file
+            stream: Iterable[bytes] = file
             if file.peek(2)[:2] == b"\x1f\x8b":
                 stream = gzip.GzipFile(fileobj=file)
             yield iter(stream)

@@ -5,9 +5,9 @@ The other input of `simulate`, an exported log, has its own form (`schemas.expor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -15,8 +15,7 @@ from msgspec import Raw, Struct
 from schemas.errors import UsageError
 from schemas.ids import lead_id_problem, record_id
 from schemas.records import NO_JSON, Interaction
-from schemas.state import QUARTER_MS, Lead
-from streams.simulation.scenario_reading import Given
+from streams.simulation.given import Given
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -124,18 +123,3 @@ def read_leads(lines: Iterable[bytes]) -> list[Given]:
             raise UsageError(f"leads, line {number}: {given.lead} is given twice")
         found[given.lead] = given
     return list(found.values())
-
-
-def state_of(given: Given, at_ms: int) -> Lead:
-    """A lead's state as it is given, without any of the triggers that its making would fire."""
-    traits: Mapping[str, Any] = given.traits
-    return Lead(
-        clock=at_ms,
-        created_at=at_ms,
-        quarter=at_ms // QUARTER_MS,
-        traits={name: value for name, value in traits.items() if value is not None},
-        points=given.points,
-        tags=list(dict.fromkeys(given.tags)),
-        lists=list(dict.fromkeys(given.lists)),
-        blocked=dict.fromkeys(given.unsubscribed, "unsubscribed"),
-    )

@@ -13,8 +13,8 @@ from schemas.errors import DriplineError
 from schemas.facts import FactRow
 from schemas.records import ByHand
 from streams.engine.lint import lint_campaign, lint_list
+from streams.simulation.given import states
 from streams.simulation.happened import Action, Difference, Happened
-from streams.simulation.recorded_lines import state_of
 from streams.simulation.scenario_checks import differences
 from streams.simulation.scenario_reading import Document, Load, Scenario, read_scenario
 from streams.simulation.scenario_rows import Row, body_of
@@ -66,7 +66,7 @@ class _Run:
             for document in documents
             if (change := self._change(kind, document)) is not None
         ]
-        leads = {given.lead: state_of(given, first - 1) for given in scenario.given}
+        leads = states(scenario.given, changes, first - 1)
         self.world = World(changes, leads, first_ms=first - 1)
         self._named = list(leads)
         for given in scenario.given:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from schemas.ids import lead_id_problem
+from streams.simulation.given import Given
 from streams.simulation.scenario_rows import Row, read_rows
 from streams.simulation.scenario_values import ScenarioError, instant, lead_of, only
 
@@ -20,18 +21,6 @@ Document = dict[str, Any]
 Load = Callable[[str], Any]
 
 OUTWARD = ("send_email", "send_sms", "send_push", "call_webhook", "push_to_crm", "notify")
-
-
-class Given(Struct, forbid_unknown_fields=True):
-    """One lead as it is just before the first instant."""
-
-    lead: str
-    traits: dict[str, Any] = {}
-    lists: list[str] = []
-    tags: list[str] = []
-    points: int | float = 0
-    unsubscribed: list[str] = []
-    in_: list[str] = field(name="in", default_factory=list)
 
 
 class Expected(Struct):

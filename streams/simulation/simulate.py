@@ -23,8 +23,8 @@ from schemas.state import NEVER
 from streams.engine.registry import Registries
 from streams.partition.folding import Fold
 from streams.ports import StoredRecord
-from streams.simulation.recorded_lines import Rejected, read_events, state_of
-from streams.simulation.scenario_reading import Given
+from streams.simulation.given import Given, states
+from streams.simulation.recorded_lines import Rejected, read_events
 from streams.simulation.world import SECRET, World
 
 
@@ -80,8 +80,7 @@ def simulate_events(
     if until_ms is not None:
         events = [event for event in events if event.at_ms <= until_ms]
     first = events[0].at_ms if events else until_ms or 0
-    given = {one.lead: state_of(one, first - 1) for one in leads}
-    world = World(changes, given, first_ms=first - 1)
+    world = World(changes, states(leads, changes, first - 1), first_ms=first - 1)
     for event in events:
         world.append(event.lead, event.body, event.at_ms, id=event.id)
         yield from _told(world, summary)

@@ -1,0 +1,1 @@
+"""The simulation: the world in memory, scenario files, recorded interactions."""
