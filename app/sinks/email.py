@@ -10,12 +10,13 @@ import asyncio
 import re
 
 from aiosmtplib.errors import (
+    SMTPDataError,
     SMTPException,
+    SMTPRecipientRefused,
     SMTPResponseException,
     SMTPSenderRefused,
     SMTPServerDisconnected,
 )
-from aiosmtplib.response import SMTPResponse
 
 from app.mail import Mail, MailWriter
 from app.sinks.port import Check
@@ -50,7 +51,7 @@ class EmailSink:
             await self._offer(lease, mail, check)
             return await _transmit(lease.connection, mail)
         finally:
-            await self._connections.give_back(lease)
+            self._connections.give_back(lease)
 
     async def close(self) -> None:
         """Say goodbye to the server."""
@@ -85,7 +86,7 @@ async def _envelope(connection: Connection, mail: Mail, check: Check) -> None:
             connection.drop()
         else:
             await connection.reset()
-        raise _refusal(error, of_sender=isinstance(error, SMTPSenderRefused)) from None
+        raise _refusal(error) from None
     except (SMTPException, OSError) as error:
         connection.drop()
         raise Retry(f"connection: {type(error).__name__}") from None
@@ -107,14 +108,14 @@ async def _transmit(connection: Connection, mail: Mail) -> Delivered | Unsure:
     if answer.code == _CLOSING:
         connection.drop()
     if answer.code != 250:
-        raise _refusal(answer, of_sender=False)
+        raise _refusal(SMTPDataError(answer.code, answer.message))
     return Delivered(f"250 {_plain(answer.message)}")
 
 
-def _refusal(answer: SMTPResponse | SMTPResponseException, *, of_sender: bool) -> Retry | Reject:
+def _refusal(answer: SMTPResponseException) -> Retry | Reject:
     """What a server's no means: 5xx for good, anything else for now.
 
-    Enhanced class 5.1 is about an address (RFC 3463), unless it is the sender's.
+    Enhanced class 5.1 is about an address (RFC 3463), but 5.1.7 and 5.1.8 about the sender's.
     """
     code, text = answer.code, answer.message
     reason = f"status: {code} {_plain(text)}"
@@ -122,10 +123,11 @@ def _refusal(answer: SMTPResponse | SMTPResponseException, *, of_sender: bool) -
         return Retry(reason)
     enhanced = _ENHANCED.match(text)
     if enhanced is None:
-        bounced = code in _NO_MAILBOX and not of_sender
+        bounced = code in _NO_MAILBOX and isinstance(answer, SMTPRecipientRefused)
     else:
         subject, detail = enhanced[2], enhanced[3]
-        bounced = subject == "1" and detail not in ("7", "8") and not of_sender
+        of_sender = isinstance(answer, SMTPSenderRefused) or detail in ("7", "8")
+        bounced = subject == "1" and not of_sender
     return Reject(reason, bounced=bounced)
 
 

@@ -22,7 +22,6 @@ from schemas.errors import Retry
 StartTls = Literal["auto", "required", "off"]
 
 _LINE_STARTS = re.compile(rb"(?m)^\.")
-IDLE_MAX = 2  # connections kept open without work
 
 
 class Server(Struct, frozen=True):
@@ -170,15 +169,11 @@ class Connections:
             self._free.release()
             raise
 
-    async def give_back(self, lease: Lease) -> None:
+    def give_back(self, lease: Lease) -> None:
         """Done with it, whatever has become of it."""
         self._free.release()
-        if not lease.connection.usable:
-            return
-        if len(self._idle) < IDLE_MAX:
-            self._idle.append(lease.connection)
-        else:
-            await lease.connection.quit()
+        if lease.connection.usable:
+            self._idle.append(lease.connection)  # the server ends those it finds idle for too long
 
     async def close(self) -> None:
         """Say goodbye on the idle ones."""

@@ -244,7 +244,7 @@ def _standard(command: Command) -> dict[str, Any]:
             "run": command.run,
             "step": command.step,
             "lead": command.lead,
-            **command.data,
+            "values": command.data,
         },
     }
 
