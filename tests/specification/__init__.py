@@ -1,0 +1,1 @@
+"""The sentences of the language, and what shows each of them."""
