@@ -25,7 +25,7 @@ BACKLOG = 2_048
 KEEP_ALIVE_SECONDS = 65  # above the idle time-out of common load balancers (60)
 FINISH_SECONDS = 10  # for requests that are under way when it stops
 _COLLECTOR = ("/v1/", "/o/", "/c/", "/u/")
-_COLLECTOR_PATHS = frozenset(("/healthz", "/readyz", "/metrics"))
+HEALTH_PATHS = frozenset(("/healthz", "/readyz", "/metrics"))
 
 
 def combined(collector: App, web: App) -> App:
@@ -33,7 +33,7 @@ def combined(collector: App, web: App) -> App:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if path.startswith(_COLLECTOR) or path in _COLLECTOR_PATHS:
+        if path.startswith(_COLLECTOR) or path in HEALTH_PATHS:
             await collector(scope, receive, send)
         else:
             await web(scope, receive, send)

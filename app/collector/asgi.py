@@ -14,8 +14,6 @@ from app import metrics
 from app.clock import Clock, new_id
 from app.collector import records
 from app.collector.answers import (
-    NO_STORE,
-    send_bytes,
     send_json,
     send_preflight,
     send_refusal,
@@ -29,6 +27,8 @@ from app.collector.events import Type, decode_event, read_event
 from app.collector.links import Links
 from app.collector.refusals import BadInput, Unavailable
 from app.collector.write_keys import WriteKeys
+from app.health import health
+from app.http import HEALTH_PATHS
 from app.tokens import Tokens
 
 _BATCH = "batch"
@@ -59,6 +59,7 @@ class Collector:
         self._keys = keys
         self._clock = clock
         self._links = Links(log, tokens, clock)
+        self._health = health(lambda: log.problem)
         scheme, _, rest = public_url.partition("://")
         self._scheme = scheme
         self._api_host = f"{rest}/v1"
@@ -69,6 +70,9 @@ class Collector:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
+        if path in HEALTH_PATHS:
+            await self._health(scope, receive, send)
+            return
         kind = ROUTES.get(path) or (ROUTES.get(path[:-1]) if path.endswith("/") else None)
         try:
             if kind is None:
@@ -174,25 +178,8 @@ class Collector:
             return "unsubscribe", await self._links.unsubscribe(scope, token, receive, send)
         if path.startswith(_SETTINGS[0]) and path.rstrip("/").endswith(_SETTINGS[1]):
             return "settings", await self._settings(scope, path, send)
-        if method in ("GET", "HEAD"):
-            if path == "/healthz":
-                await send_json(send, 200, {"alive": True}, NO_STORE)
-                return "healthz", 200
-            if path == "/readyz":
-                return "readyz", await self._ready(send)
-            if path == "/metrics":
-                content = (b"content-type", metrics.CONTENT_TYPE.encode())
-                await send_bytes(send, 200, metrics.exposition(), content, NO_STORE)
-                return "metrics", 200
         await send_json(send, 404, {"success": False, "message": "there is nothing here"})
         return "other", 404
-
-    async def _ready(self, send: Send) -> int:
-        problem = self._log.problem
-        status = 503 if problem else 200
-        answer = {"ready": False, "problem": problem} if problem else {"ready": True}
-        await send_json(send, status, answer, NO_STORE)
-        return status
 
     async def _settings(self, scope: Scope, path: str, send: Send) -> int:
         """What analytics-next asks for first: where to post."""

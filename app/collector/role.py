@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from importlib.metadata import version
 
 import uvloop
 
-from app import logs, metrics
+from app import logs, metrics, topics
 from app.clock import clock_of
 from app.collector.asgi import Collector
 from app.collector.event_log import EventLog
@@ -15,7 +16,7 @@ from app.collector.write_keys import WriteKeys
 from app.http import App, listen, serve
 from app.settings import Settings
 from app.tokens import Tokens
-from schemas.errors import UsageError
+from schemas.errors import Unreachable, UsageError
 
 _log = logs.log(__name__)
 
@@ -44,15 +45,31 @@ def collector_app(settings: Settings, log: EventLog) -> App:
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; then finish what is under way."""
+    """Serve until SIGTERM or SIGINT; then finish what is under way.
+
+    Raises `UsageError` without write keys or a secret, `Halt` when the topics are wrong.
+    """
+    _check_topics(settings)
     uvloop.run(_run(settings))
+
+
+def _check_topics(settings: Settings) -> None:
+    """A broker that cannot be reached is waited for; topics that are wrong are not."""
+    try:
+        topics.require(settings)
+    except Unreachable as error:
+        _log.warning("starts without its broker", error=str(error))
 
 
 async def _run(settings: Settings) -> None:
     log = event_log(settings)
-    app = collector_app(settings, log)
+    await serve_until_told(collector_app(settings, log), settings, log, "collector")
+
+
+async def serve_until_told(app: App, settings: Settings, log: EventLog, role: str) -> None:
+    """Serve `app` with its producer `log` until SIGTERM or SIGINT."""
     listener = listen(settings.host, settings.port)
-    metrics.BUILD.labels(_version(), "collector").set(1)
+    metrics.BUILD.labels(version("dripline"), role).set(1)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,13 +78,7 @@ async def _run(settings: Settings) -> None:
     try:
         async with serve(app, listener):
             host, port = listener.getsockname()[:2]
-            _log.info("collector listens", host=host, port=port)
+            _log.info("listens", host=host, port=port)
             await stop.wait()
     finally:
         await log.stop()
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("dripline")
