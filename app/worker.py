@@ -75,7 +75,7 @@ async def _run(settings: Settings, transport: TransportSettings) -> int:
     tail = Tail(transport.bootstrap, names.CAMPAIGN_CHANGES, changed)
     driver = _driver(settings, transport, registries, tail, clock)
     publisher = Publisher(driver)
-    driver.lost = publisher.forget
+    driver.on_lost(publisher.forget)
     status = _status_server(settings, driver)
     await tail.start()
     if status is not None:
@@ -115,6 +115,7 @@ def _driver(
         now_ms=clock.now_ms,
         reached=tail.reached,
         watch=WorkerWatch(),
+        restartable=True,
     )
 
 

@@ -89,7 +89,7 @@ class Publisher:
     def _gauges(self, number: int, slot: Any, now_ms: int) -> None:
         label = str(number)
         counts = slot.partition.counts
-        metrics.RECOVERY.labels(label).set(slot.read_to / slot.tail if slot.tail else 0)
+        metrics.RECOVERY.labels(label).set(slot.read_to / slot.end if slot.end else 0)
         metrics.TIMERS_PENDING.labels(label).set(counts.timers_pending)
         metrics.TIMERS_OVERDUE.labels(label).set(counts.timers_overdue)
         overdue = max(0, now_ms - counts.oldest_due_ms) if counts.oldest_due_ms else 0

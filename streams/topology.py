@@ -64,6 +64,9 @@ class StageApp(faust.App):
         await self.driver.start()
         await super().on_start()
 
+    async def _producer_flush(self, logger: Any) -> None:
+        """Nothing goes through Faust's producer."""
+
     async def on_stop(self) -> None:
         """An orderly stop that takes too long is ended."""
         with ending.Deadline(SHUTDOWN_SECONDS, "shutdown"):

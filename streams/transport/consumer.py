@@ -67,8 +67,10 @@ class Consumer(faust_aiokafka.Consumer):
         if others:
             ends.update(await self._thread.highwaters(*others))
         self._want.clear()
-        self.driver.begin_recovery(set(changelogs))
-        fence = partial(self.driver.fence, sorted(changelogs), self.app.consumer_generation_id)
+        self.driver.recovery.begin(set(changelogs))
+        fence = partial(
+            self.driver.recovery.fence, sorted(changelogs), self.app.consumer_generation_id
+        )
         fences = await ending.or_end(fence, "fencing")
         ends.update({changelogs[number]: offset + 1 for number, offset in fences.items()})
         return ends
@@ -103,7 +105,7 @@ class Consumer(faust_aiokafka.Consumer):
         if not self.settings.embedded:
             ends = await self._thread.highwaters(*sources)
         for tp in sources:
-            begin = self.driver.start_partition(
+            begin = self.driver.recovery.start(
                 tp.partition,
                 log_start=starts[tp],
                 log_end=ends.get(tp, UNKNOWN_END),

@@ -35,17 +35,17 @@ class Store(memory.Store):  # type: ignore[type-arg]
         """Each event holds the records of one poll; Faust swallows what is raised here."""
         try:
             for event in batch:
-                self.driver.recovered(event.message.partition, event.value)
+                self.driver.recovery.take(event.message.partition, event.value)
         except Exception as error:
             ending.end_for(error, "recovering")
 
     def persisted_offset(self, tp: TP) -> int:
-        """Nothing is persisted: every recovery reads from the beginning.
+        """The offset before the first one to be read: what lies before is in a kept object.
 
         None would let Faust go on where an earlier, interrupted recovery came to, with the
         objects of that recovery gone.
         """
-        return -1
+        return self.driver.recovery.first_offset(tp.partition) - 1
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Nothing of other partitions is here."""

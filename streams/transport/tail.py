@@ -61,6 +61,11 @@ class Tail:
         if self._consumer is not None:
             await self._consumer.stop()
 
+    def heard_ms(self) -> int:
+        """When the broker last answered a fetch, wall clock; idle, it does twice a second."""
+        last = None if self._consumer is None else self._consumer.last_poll_timestamp(self._place)
+        return last or 0
+
     async def reached(self, offset: int) -> None:
         """Return when the record at `offset` was handed over."""
         while self.next_offset <= offset:

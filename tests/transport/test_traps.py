@@ -47,12 +47,12 @@ def driver_of(tmp_path: Path, **hooks: Any) -> Driver[ToyPartition]:
 
 def recovered(driver: Driver[ToyPartition], watermark: int = -1) -> ToyPartition:
     """One partition that is at work behind `watermark`."""
-    driver.begin_recovery({0})
+    driver.recovery.begin({0})
     slot = driver.slots[0]
-    slot.tail = 1
+    slot.end = 1
     marker = StoredRecord(0, 0, MARKER_KEY, MARK.pack(watermark, b"id"))
-    driver.recovered(0, [marker])
-    driver.start_partition(0, log_start=0, log_end=100, topic_id="id", generation=1)
+    driver.recovery.take(0, [marker])
+    driver.recovery.start(0, log_start=0, log_end=100, topic_id="id", generation=1)
     return slot.partition
 
 
@@ -276,7 +276,7 @@ async def test_blocked_partition_is_not_fetched(tmp_path: Path) -> None:
 
 def test_error_while_recovering_ends_the_worker(tmp_path: Path, endings: list[str]) -> None:
     driver = driver_of(tmp_path)
-    driver.begin_recovery({0})
+    driver.recovery.begin({0})
     store = Store.__new__(Store)
     store.driver = driver
     broken = StoredRecord(0, 0, b"k", b"not a state")
@@ -291,17 +291,21 @@ def test_error_while_recovering_ends_the_worker(tmp_path: Path, endings: list[st
 def test_recovery_that_ended_too_early_is_refused(tmp_path: Path) -> None:
     """Faust takes a step that ran into its time-out for one that is done."""
     driver = driver_of(tmp_path)
-    driver.begin_recovery({0})
-    driver.slots[0].tail = 50
-    driver.recovered(0, [StoredRecord(0, 0, MARKER_KEY, MARK.pack(1, b"id"))])
+    driver.recovery.begin({0})
+    driver.slots[0].end = 50
+    driver.recovery.take(0, [StoredRecord(0, 0, MARKER_KEY, MARK.pack(1, b"id"))])
 
     with pytest.raises(Halt, match="read up to 1 of 50"):
-        driver.start_partition(0, log_start=0, log_end=9, topic_id="id", generation=1)
+        driver.recovery.start(0, log_start=0, log_end=9, topic_id="id", generation=1)
 
 
-def test_interrupted_recovery_begins_from_the_beginning() -> None:
+def test_interrupted_recovery_begins_from_the_beginning(tmp_path: Path) -> None:
     """Its objects are gone; stock stores without a file answer None: Faust goes on in between."""
-    assert Store.__new__(Store).persisted_offset(TP(STAGE.changelog, 0)) == -1
+    store = Store.__new__(Store)
+    store.driver = driver_of(tmp_path)
+    store.driver.recovery.begin({0})
+    store.driver.slots[0].tail = 50
+    assert store.persisted_offset(TP(STAGE.changelog, 0)) == -1
 
 
 # --- membership

@@ -32,6 +32,7 @@ async def main(name: str, bootstrap: str, partitions: int, folder: str, changes:
         name=stage.app,
         changelog=stage.changelog,
         now_ms=lambda: time.time_ns() // 1_000_000,
+        restartable=True,
         lost=lambda partition: say(lost=partition.number, rereads=partition.rereads),
     )
 
