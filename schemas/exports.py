@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from schemas.changes import Change
 from schemas.facts import iso
-from schemas.records import NAMES, ChangeMarker
+from schemas.records import NAMES, NO_JSON, ChangeMarker
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MARKER = NAMES[ChangeMarker]
@@ -40,7 +40,7 @@ class ExportLine(Struct, omit_defaults=True):
     time: str
     key: str | None
     headers: dict[str, str]
-    value: Raw | None = None
+    value: Raw = NO_JSON
     value_base64: str | None = None
     key_base64: str | None = None
     changes: tuple[NumberedChange, ...] = ()
@@ -61,7 +61,7 @@ class ExportLine(Struct, omit_defaults=True):
         """The value as it lay in the log; a JSON value may have lost its line breaks."""
         if self.value_base64 is not None:
             return b64decode(self.value_base64)
-        return None if self.value is None else bytes(self.value)
+        return bytes(self.value) if self.value else None
 
     def raw_headers(self) -> list[tuple[str, bytes]]:
         """The headers."""
@@ -95,8 +95,10 @@ def line_of(
         except UnicodeDecodeError:
             line.key_base64 = b64encode(key).decode()
     if value is not None:
-        line.value = _json(value)
-        if line.value is None:
+        found = _json(value)
+        if found is not None:
+            line.value = found
+        else:
             line.value_base64 = b64encode(value).decode()
     return line
 

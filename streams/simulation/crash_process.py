@@ -70,6 +70,7 @@ class Process:
         self._violations = violations
         self._queues: dict[tuple[str, str, int], deque[Sending]] = {}
         self._arrived: list[Sending] = []
+        self._commits: dict[int, int] = {}
         self._written: dict[tuple[int, bytes], int] = {}
 
     def recover(self, partition: LeadPartition) -> None:
@@ -136,6 +137,12 @@ class Process:
         )
         return True
 
+    def commit(self) -> None:
+        """The offsets to commit reach the broker; it refuses those of a former generation."""
+        if self.zombie_steps is None:
+            self._broker.committed.update(self._commits)
+        self._commits = {}
+
     def die(self, rng: Random) -> None:
         """Of each queue a random part has arrived, the rest is lost."""
         for queue in self._queues.values():
@@ -162,16 +169,14 @@ class Process:
                 key = (output.lane, output.topic, output.partition)
                 self._queues.setdefault(key, deque()).append(Sending(partition, output))
             elif isinstance(output, Commit):
-                self._commit(partition.number, output.offset)
+                self._check_commit(partition.number, output.offset)
+                self._commits[partition.number] = output.offset
             elif isinstance(output, Reread):
                 self._reread(partition, output)
 
-    def _commit(self, number: int, offset: int) -> None:
-        if self.zombie_steps is not None:
-            return  # the broker refuses it: of an old generation
+    def _check_commit(self, number: int, offset: int) -> None:
         if offset > self._broker.durable.get(number, -1) + 1:
             self._violations.append(f"partition {number}: committed {offset} ahead of its marker")
-        self._broker.committed[number] = max(self._broker.committed.get(number, 0), offset)
 
     def _reread(self, partition: LeadPartition, reread: Reread) -> None:
         log = self._broker.log(topics.LEADS_CHANGELOG, partition.number)

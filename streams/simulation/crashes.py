@@ -92,6 +92,8 @@ class Run:
         self._zombies: list[Process] = []
         self._unmarked: list[tuple[int, int]] = []  # change, partition
         self._generation = 0
+        pace = (0.3, 1, 1, 3)  # fast and slow acknowledgements, bursts, long pauses
+        self._weights = [weight * rng.choice(pace) for weight in _WEIGHTS]
         self._left = {"record": RECORDS + rng.randrange(20), "change": CHANGES, "crash": CRASHES}
 
     def engine(self) -> Engine:
@@ -122,7 +124,7 @@ class Run:
 
     def _step(self) -> None:
         left, rng = self._left, self.rng
-        kind = rng.choices(_STEPS, _WEIGHTS)[0]
+        kind = rng.choices(_STEPS, self._weights)[0]
         if kind == "record" and left["record"]:
             left["record"] -= 1
             issued = self.broker.log(topics.COMMANDS, rng.randrange(PARTITIONS)).records
@@ -152,7 +154,7 @@ class Run:
     def _work(self, kind: str) -> None:
         """Something happens in one process, perhaps in one that should be no more."""
         rng = self.rng
-        process = rng.choice([*self._owners.values(), *self._zombies])
+        process = rng.choice([*self._in_order(), *self._zombies])
         if not process.partitions:
             return
         partition = rng.choice(list(process.partitions.values()))
@@ -165,6 +167,8 @@ class Run:
                 process.transmit(rng, 6)
             elif kind == "acknowledge":
                 process.acknowledge(rng)
+            elif kind == "commit":
+                process.commit()
             elif kind == "learn":
                 process.learn(min(process.tail.read + rng.randrange(1, 3), self.changes.newest))
         except Halt as halt:
@@ -188,7 +192,7 @@ class Run:
     def _crash(self) -> None:
         """A process dies, or is thought to be dead; somebody else becomes the owner."""
         rng = self.rng
-        process = rng.choice(list(self._owners.values()))
+        process = rng.choice(self._in_order())
         numbers = list(process.partitions)
         if rng.random() < 0.4:
             process.zombie_steps = rng.randrange(400)
@@ -224,7 +228,7 @@ class Run:
 
     def _move(self) -> None:
         """A planned stop: drain, then somebody else."""
-        process = self.rng.choice(list(self._owners.values()))
+        process = self.rng.choice(self._in_order())
         process.drain()
         for _ in range(10_000):
             if process.quiet:
@@ -233,6 +237,7 @@ class Run:
                 break
         else:
             self.violations.append("a drain did not end")
+        process.commit()
         numbers = list(process.partitions)
         process.die(self.rng)
         self._take_over(numbers)
@@ -249,7 +254,7 @@ class Run:
         """Hours pass, and the owners do their work meanwhile."""
         for _ in range(portions):
             self._pass(self.rng.choice([60_000, 1_200_000]))
-            for process in set(self._owners.values()):
+            for process in self._in_order():
                 self._round(process)
             if any(self._left.values()):
                 self._age()
@@ -264,6 +269,7 @@ class Run:
             process.tick(partition, wake=True)
         while process.transmit(self.rng, 50) or process.acknowledge(self.rng):
             busy = True
+        process.commit()
         return busy or not process.quiet
 
     def _come_to_rest(self) -> None:
@@ -291,9 +297,9 @@ class Run:
 
 _STEPS = (
     "record", "deliver", "transmit", "acknowledge", "tick", "learn", "time", "mark", "change",
-    "crash", "move", "compact", "long time", "give up marking",
+    "crash", "move", "compact", "long time", "give up marking", "commit",
 )  # fmt: skip
-_WEIGHTS = (30, 30, 40, 40, 25, 6, 20, 3, 0.7, 1, 0.5, 1, 0.7, 0.5)
+_WEIGHTS = (30, 30, 40, 40, 25, 6, 20, 3, 0.7, 1, 0.5, 1, 0.7, 0.5, 3)
 
 
 def main(arguments: list[str]) -> int:
