@@ -1,0 +1,146 @@
+"""Twenty kills of workers at random instants, under load: nothing is lost, nothing invented."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.export import export
+from schemas.exports import DECODE
+from streams.engine.registry import Registries
+from streams.partition.folding import Fold
+from streams.ports import StoredRecord
+from tests.faults.installation import (
+    CAMPAIGNS,
+    ROOT,
+    SECRET,
+    Installation,
+    Role,
+    eventually,
+)
+from tests.faults.repeats import Repeats
+from tests.faults.sink import Sink
+from tests.kafka.server import JARS, KafkaServer
+
+KILLS, KILLS_MAX = 20, 60
+REPEATS_MIN = 100  # a kill after which fewer records were handled again does not count
+RATE_MIN = 2_000
+PARTITIONS, WORKERS = 6, 3
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
+    """A broker of our own: topic names are those of every installation."""
+    if not JARS.is_dir():
+        pytest.skip("no Kafka jars: run `make test`, or `make .kafka/.jars-done` once")
+    with KafkaServer(tmp_path / "kafka") as server:
+        yield server
+
+
+class Load:
+    """The generator's process."""
+
+    def __init__(self, bootstrap: str, rate: float, seed: int) -> None:
+        words = [bootstrap, str(rate), str(seed)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.load", *words],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._began = time.monotonic()
+
+    def stop(self) -> tuple[int, float]:
+        """How many records were acknowledged, and how many a second."""
+        took = time.monotonic() - self._began
+        output, _ = self._process.communicate()
+        return int(output), int(output) / took
+
+
+def folded_commands(bootstrap: str) -> Counter[str]:
+    """The command ids that follow from the exported log."""
+    registries = Registries()
+    folds: dict[int, Fold] = {}
+    issued: Counter[str] = Counter()
+    for raw in export(bootstrap):
+        line = DECODE(raw)
+        for one in line.changes:
+            registries.append(one.number, one.change)
+        fold = folds.get(line.partition)
+        if fold is None:
+            fold = folds[line.partition] = Fold(
+                line.partition, PARTITIONS, registries, secret=SECRET.encode()
+            )
+        record = StoredRecord(
+            line.offset, line.time_ms, line.raw_key(), line.raw_value(), line.raw_headers()
+        )
+        for command in fold.take(record).commands:
+            issued[dict(command.headers)["id"].decode()] += 1
+    return issued
+
+
+def kill_until_counted(
+    installation: Installation, workers: list[Role], repeats: Repeats, chance: random.Random
+) -> Counter[int]:
+    """Kill, start again, until enough kills count; the records handled again after each."""
+    kills_ms: list[int] = []
+    counted: Counter[int] = Counter()
+    while sum(count >= REPEATS_MIN for count in counted.values()) < KILLS:
+        assert len(kills_ms) < KILLS_MAX, f"too few kills count: {counted}"
+        time.sleep(chance.uniform(2.0, 6.0))
+        counted = repeats.after(kills_ms)
+        for index, worker in enumerate(workers):
+            if not worker.alive:
+                workers[index] = installation.start("worker")
+        victim = chance.choice([worker for worker in workers if worker.partitions()] or workers)
+        kills_ms.append(time.time_ns() // 1_000_000)
+        victim.kill()
+        time.sleep(chance.choice([0.0, chance.uniform(0, 2)]))
+        workers[workers.index(victim)] = installation.start("worker")
+    return counted
+
+
+def test_twenty_kills_lose_and_invent_nothing(own_kafka: KafkaServer, tmp_path: Path) -> None:
+    seed = int(os.environ.get("FAULTS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+    print(f"FAULTS_SEED={seed}")
+    chance = random.Random(seed)
+    installation = Installation(own_kafka, tmp_path / "roles", PARTITIONS)
+    with Sink() as sink, Repeats(own_kafka.bootstrap) as repeats:
+        try:
+            installation.publish(sorted(CAMPAIGNS.glob("*.yaml")), {"SINK": sink.url})
+            delivery = {
+                "DRIPLINE_SMTP": "smtp://127.0.0.1:1",
+                "DRIPLINE_WEBHOOK_ALLOW_PRIVATE": "1",
+            }
+            installation.start("delivery", **delivery)
+            workers = [installation.start("worker") for _ in range(WORKERS)]
+            for worker in workers:
+                worker.wait_ready()
+            load = Load(own_kafka.bootstrap, 1.1 * RATE_MIN, seed)
+            counted = kill_until_counted(installation, workers, repeats, chance)
+            sent, rate = load.stop()
+            print(f"{sent} records, {rate:.0f}/s; handled again after each kill: {counted}")
+            assert rate >= RATE_MIN
+            installation.settle(workers)
+            delivered_once(installation, sink)
+            assert [worker.stop() for worker in workers] == [0] * WORKERS
+            for one in installation.verified():
+                assert one.verdict.agrees, one.verdict
+        finally:
+            installation.stop()
+
+
+def delivered_once(installation: Installation, sink: Sink) -> None:
+    """What was delivered is what follows from the log, each once."""
+    folded = folded_commands(installation.kafka.bootstrap)
+    assert set(folded.values()) == {1}
+    issued = installation.command_ids()
+    assert issued.keys() == folded.keys()
+    eventually(lambda: len(sink.came) >= len(folded), lambda: f"{len(sink.came)} delivered")
+    assert sink.came == folded
