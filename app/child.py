@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Mapping
 
@@ -21,6 +20,6 @@ def end_with_parent(environ: Mapping[str, str] = os.environ) -> None:
 
 
 def _wait() -> None:
-    while sys.stdin.buffer.read(4_096):
+    while os.read(0, 4_096):  # not sys.stdin: its lock would be held while the process ends
         pass
     os.kill(os.getpid(), signal.SIGTERM)

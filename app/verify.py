@@ -14,7 +14,7 @@ from app.log_reading import LogReader
 from schemas import topics
 from schemas.errors import UsageError
 from streams.engine.registry import Registries
-from streams.partition.folding import Verdict, verify
+from streams.partition.verifying import Verdict, verify
 
 
 class Verified(Struct, frozen=True):
