@@ -95,6 +95,12 @@ OUTCOMES = _counter("outcomes_total", "Final outcomes of commands", "channel", "
 SINK_RETRIES = _counter("sink_retries_total", "Calls that are tried again", "channel", "reason")
 SINK_LATENCY = _histogram("sink_latency_seconds", "How long a sink's call took", QUICK, "channel")
 SENDS_OPEN = _gauge("sends_open", "Commands taken in and without a result", "channel")
+SENDS_CALLING = _gauge("sends_calling", "Calls that are under way", "channel")
+SENDS_OLDEST = _gauge("sends_oldest_seconds", "Age of the oldest command without a result")
+SENDS_UNKNOWN = _counter(
+    "sends_unknown_total", "Calls of which nobody knows whether they took effect", "channel"
+)
+SENDS_REPEATED = _counter("sends_repeated_total", "Commands that were known already")
 SENDS_SUPPRESSED = _counter("sends_suppressed_total", "Commands not called", "channel", "reason")
 
 # Supervisor

@@ -55,6 +55,27 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, description="signs webhooks (Standard Webhooks, `whsec_…`); default: from the secret"
     )
+    webhook_allow_private: bool = Field(
+        False, description="webhooks may reach addresses that are not public (tests, `up`)"
+    )
+    smtp_starttls: Literal["auto", "required", "off"] = Field(
+        "auto", description="STARTTLS when the mail server offers it, always, or never"
+    )
+    smtp_connections: int = Field(
+        10, ge=1, le=50, description="mails that are on their way to the mail server at once"
+    )
+    delivery_tries: int = Field(
+        30,
+        ge=1,
+        le=1000,
+        description="calls of one command, the first included; then it has failed",
+    )
+    delivery_first_retry_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="wait after the first failed call; it doubles, up to an hour",
+    )
     public_url: str | None = Field(
         None, description="how the world reaches the collector: links in mails begin with it"
     )

@@ -11,7 +11,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 class DeliveryCounts(Struct):
-    """Totals since the start of this object.
+    """Totals since the start of this object, of one partition or of all in a process.
 
     `taken_in` + `repeated` + `dead_letters` of reason `bad_command` and the like = records read.
     `outcomes` by (channel, result), `retries` by (channel, first word of the reason), `unknown` by

@@ -35,6 +35,7 @@ class DeliveryPartition:
     Times are the log's ms; `speed` is how fast its clock runs (back-off is real time). Results
     are remembered for `horizon_ms`; a command older than that is not called where a repeat would
     hurt. Beyond `open_max` open sends, or `open_bytes` of them, nothing more is taken in (`full`).
+    `counts` may be shared as well.
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class DeliveryPartition:
         horizon_ms: int = HORIZON_MS,
         open_max: int = 50_000,
         open_bytes: int = 64 * 1024 * 1024,
+        counts: DeliveryCounts | None = None,
     ) -> None:
         self.number = number
-        self.counts = DeliveryCounts()
+        self.counts = counts or DeliveryCounts()
         self._partitions = partitions
         self._queues = queues
         self._horizon_ms = horizon_ms
