@@ -19,6 +19,7 @@ from app.web import lead as leads
 from app.web.outline import Row, rows
 from app.web.parts import CaughtMail, Parts
 from schemas.facts import FactList, FactRow, iso
+from streams.engine.graph import svg
 
 FACTS_SHOWN = 40
 MAILS_SHOWN = 50
@@ -30,6 +31,7 @@ _MAIL_POLICY = (
     "default-src 'none'; img-src http: https: data:; style-src 'unsafe-inline'; font-src data:; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
+_PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _BESIDE = '<base target="_blank">'
 
 
@@ -54,6 +56,7 @@ class Pages:
         return [
             Route("/", self.home),
             Route("/campaigns/{id}", self.campaign),
+            Route("/campaigns/{id}/graph.svg", self.graph),
             Route("/leads/{id:path}", self.lead),
             Route("/mails/{number:int}", self.mail),
             Route("/mails/{number:int}/html", self.mail_html),
@@ -81,9 +84,19 @@ class Pages:
         if id not in self._parts.view.campaigns:
             raise HTTPException(404, f"There is no campaign {id!r}.")
         facts = list(self._parts.view.latest(campaign=id, limit=FACTS_SHOWN))
-        return self._page(
-            "campaign.html", campaign=self._campaign(id), facts=facts, has_graph=False
-        )
+        return self._page("campaign.html", campaign=self._campaign(id), facts=facts)
+
+    async def graph(self, request: Request) -> Response:
+        """The campaign's steps as a picture, each with how many came to it."""
+        view, id = self._parts.view, request.path_params["id"]
+        campaign = view.campaigns.get(id)
+        if campaign is None or campaign.definition is None:
+            raise HTTPException(404, f"There is no graph of {id!r}.")
+        steps = view.funnel(id).steps
+        badges = {step: f"{counts.came:,}" for step, counts in steps.items() if counts.came}
+        picture = svg(campaign.definition, badges)
+        headers = {"content-security-policy": _PICTURE_POLICY}
+        return Response(picture, headers=headers, media_type="image/svg+xml")
 
     async def lead(self, request: Request) -> Response:
         """One lead: newest state, latest facts."""
@@ -120,9 +133,14 @@ class Pages:
         outline: list[Row] = rows(campaign.definition, funnel)
         name = campaign.definition.name if campaign.definition is not None else ""
         return {
-            "id": id, "name": name or id, "version": campaign.version, "funnel": funnel,
+            "id": id,
+            "name": name or id,
+            "version": campaign.version,
+            "funnel": funnel,
             "rows": outline,
-        }  # fmt: skip
+            "came": sum(row.counts.came for row in outline),
+            "has_graph": campaign.definition is not None,
+        }
 
     def _page(self, name: str, status: int = 200, **values: Any) -> Response:
         parts = self._parts
@@ -158,6 +176,8 @@ def _said(fact: tuple[FactList, FactRow]) -> str:
             continue
         if key in ("due", "until", "deadline", "event_at") and isinstance(value, int):
             value = _time_of_ms(value)
+        elif key == "command":
+            value = f"{value[:8]}…"
         elif isinstance(value, list):
             value = ", ".join(map(str, value))
         text = str(value)
