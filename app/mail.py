@@ -13,6 +13,7 @@ from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 
 import css_inline
@@ -166,6 +167,7 @@ def _add_way_out(message: EmailMessage, url: str) -> None:
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
 
+@lru_cache(maxsize=1024)  # the sender is the same for all, and parsing is dear
 def _address(text: str, what: str) -> Address:
     """Exactly one address, written anew; its domain in ASCII (IDNA).
 

@@ -17,7 +17,8 @@ class MailServer:
     """Takes mails. `faults` maps a recipient's local part to what happens to it.
 
     A fault is `(stage, answer)`: at `mail`, `rcpt` or `data` the server answers so. Answer `drop`
-    hangs up without one, `hang` gives none, `late-drop` (at data) takes the mail and hangs up.
+    hangs up without one, `hang` gives none; `late-drop` and `hang-taken` (at data) take the mail
+    first.
     `times` of them are left (default: for ever).
     """
 
@@ -96,7 +97,7 @@ class MailServer:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         (recipient,) = envelope.rcpt_tos
         answer = await self._fails("data", server, recipient)
-        if answer not in (None, "late-drop"):
+        if answer not in (None, "late-drop", "hang-taken"):
             return answer
         content = envelope.original_content
         assert isinstance(content, bytes)
@@ -106,6 +107,8 @@ class MailServer:
         self.mails.append((str(envelope.mail_from), tuple(envelope.rcpt_tos), message))
         if answer == "late-drop":
             server.transport.abort()
+        if answer == "hang-taken":
+            await asyncio.sleep(3_600)
         return "250 taken"
 
     def part(self, kind: str, index: int = -1) -> str:
