@@ -18,6 +18,7 @@ from cyclopts import CycloptsError
 
 from app import (
     cli_campaigns,
+    cli_dead_letters,
     cli_import,
     cli_leads,
     cli_roles,
@@ -55,6 +56,7 @@ for module in (
     cli_leads,
     cli_import,
     cli_stream,
+    cli_dead_letters,
     cli_setup,
 ):
     module.register(app)

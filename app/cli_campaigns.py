@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 import msgspec
@@ -71,9 +71,7 @@ def graph(
     /,
     campaign: str | None = None,
     *,
-    form: Annotated[
-        Literal["mermaid", "svg"], Parameter(name="--format", help="mermaid or svg.")
-    ] = "mermaid",
+    svg: Annotated[bool, Parameter(negative=(), help="SVG instead of Mermaid text.")] = False,
 ) -> int:
     """Print a campaign as a picture: Mermaid text, or SVG."""
     from streams.engine import graph as drawing
@@ -85,7 +83,7 @@ def graph(
             for finding in [*source.findings, *findings]:
                 terminal.note(_written(finding))
             return 1
-        draw = drawing.mermaid if form == "mermaid" else drawing.svg
+        draw = drawing.svg if svg else drawing.mermaid
         terminal.say(draw(definition))
     return 0
 

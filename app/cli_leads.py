@@ -46,7 +46,8 @@ def enter(
 ) -> None:
     """Let a lead into a campaign by hand; what came of it is among the facts of `lead show`."""
     instance = Instance.of(load_settings(), url)
-    answer = instance.post(f"{_path(id)}/enter", {"campaign": campaign})
+    _path(id)
+    answer = instance.post("/api/by-hand", {"do": "enter", "lead": id, "campaign": campaign})
     if json:
         terminal.json_line(answer)
     else:
@@ -61,20 +62,26 @@ def _path(id: str) -> str:
 
 
 def _print(lead: dict[str, Any]) -> None:
-    """What the API tells, section by section, whatever it tells."""
-    for name, value in lead.items():
+    """The state, then the newest facts."""
+    terminal.say(f"lead {lead['lead']}")
+    for name, value in (lead.get("state") or {}).items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             terminal.say(f"{name}:")
             columns = list(dict.fromkeys(key for row in value for key in row))
             terminal.table(
                 ["", *columns], (["", *(_cell(row.get(key)) for key in columns)] for row in value)
             )
-        elif isinstance(value, dict):
-            terminal.say(f"{name}:")
-            for key, inner in value.items():
-                terminal.say(f"  {key}: {_cell(inner)}")
-        else:
+        elif value not in (None, "", [], {}):
             terminal.say(f"{name}: {_cell(value)}")
+    terminal.say("facts, newest first:")
+    terminal.table(
+        ["", "at", "fact", "campaign", "step", "detail"],
+        (
+            ["", fact["at"], fact["fact"], fact.get("campaign", ""), fact.get("step", ""),
+             _cell(fact.get("detail"))]
+            for fact in lead.get("facts", [])
+        ),
+    )  # fmt: skip
 
 
 def _cell(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from json import dumps
+from pathlib import Path
 from typing import Annotated
 
 import cyclopts
@@ -10,6 +12,9 @@ from cyclopts import Parameter
 from app import terminal
 from app.settings import load_settings, origins
 from app.terminal import Json
+from schemas.errors import UsageError
+
+CHECKOUT = Path(__file__).parents[1]
 
 topics = cyclopts.App(name="topics", help="Kafka's topics: make them, check them.")
 
@@ -65,16 +70,20 @@ def schema(
     ] = False,
 ) -> None:
     """Print a JSON Schema (of campaign files, of a topic's records); without a name, the names."""
-    from app import reference
+    from schemas import generate
+    from schemas.json_schemas import documents
 
+    known = documents()
     if write:
-        for path in reference.write():
-            terminal.note(f"written: {path}")
+        for path in generate.write(CHECKOUT):
+            terminal.note(f"written: {path.relative_to(CHECKOUT)}")
     elif name is None:
-        for known in reference.names():
-            terminal.say(known)
+        for each in known:
+            terminal.say(each)
+    elif name in known:
+        terminal.say(dumps(known[name], indent=2, ensure_ascii=False))
     else:
-        terminal.say(reference.schema(name))
+        raise UsageError(f"there is no schema {name}; there are: {', '.join(known)}")
 
 
 def register(app: cyclopts.App) -> None:

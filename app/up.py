@@ -25,6 +25,7 @@ from app.embedded.catcher import Catcher
 from app.embedded.inbox import Inbox
 from app.settings import Settings
 from app.supervisor import Child
+from app.web.guard import check_binding
 from schemas.errors import Halt, UsageError
 
 INTERRUPTED_STATUS = 130
@@ -90,6 +91,7 @@ def checked(settings: Settings, wishes: Wishes) -> Settings:
     if "log_level" not in settings.model_fields_set:
         update["log_level"] = "warning"
     settings = settings.model_copy(update=update)
+    check_binding(settings)
     if settings.clock is not None:
         raise UsageError("DRIPLINE_CLOCK is made by `up`: unset it, and say --speed")
     if not 0.001 <= wishes.speed <= 1_000_000:
@@ -131,14 +133,14 @@ async def _until_told(settings: Settings, wishes: Wishes) -> int:
 async def _serve(settings: Settings, wishes: Wishes) -> None:
     watch = Watch()
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(up_texts.farewell, settings)
         stack.push_async_callback(watch.end)
         running = await watch.during(_start(settings, wishes, stack, watch))
         up_texts.addresses(running)
-        stack.callback(up_texts.farewell, running)
         if wishes.demo:
             from app.demo.run import run as run_demo
 
-            watch.add(run_demo(running))
+            stack.push_async_callback(watch.end, watch.add(run_demo(running)))
         await watch.failed()
 
 
@@ -185,9 +187,11 @@ class Watch:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[object]] = set()
 
-    def add(self, coroutine: Coroutine[object, object, object]) -> None:
+    def add(self, coroutine: Coroutine[object, object, object]) -> asyncio.Task[object]:
         """Begin one."""
-        self._tasks.add(asyncio.create_task(coroutine))
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        return task
 
     async def during(self, work: Coroutine[object, object, Result]) -> Result:
         """The result of `work`, unless something fails first: then that is raised."""
@@ -208,12 +212,13 @@ class Watch:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
             self._raise_first()
 
-    async def end(self) -> None:
-        """Cancel all that still runs."""
-        for task in self._tasks:
+    async def end(self, *only: asyncio.Task[object]) -> None:
+        """Cancel these, or all that still run."""
+        ending = only or tuple(self._tasks)
+        for task in ending:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if ending:
+            await asyncio.wait(ending)
 
     def _raise_first(self) -> None:
         """Raise the error of one that failed; forget those that are through."""

@@ -25,6 +25,7 @@ from app.embedded.inbox import Inbox
 from app.http import combined, listen, serve
 from app.settings import PREFIX, Settings, environment
 from app.supervisor import Child
+from app.web.app import web_app
 from schemas.changes import Change, digest_of
 from schemas.errors import Unreachable, UsageError
 
@@ -37,8 +38,7 @@ EMBEDDED_PARTITIONS = 4
 PORTS_TRIED = 50
 READY_SECONDS = 60.0
 WEEK_MS = 7 * 24 * 3_600_000
-# The epoch was a Thursday: this is Monday, 6 o'clock.
-MONDAY_MORNING_MS = 4 * 24 * 3_600_000 + 6 * 3_600_000
+MONDAY_MS = 4 * 24 * 3_600_000  # the epoch was a Thursday
 
 
 def listener(settings: Settings, wished: int | None) -> socket.socket:
@@ -59,9 +59,9 @@ def listener(settings: Settings, wished: int | None) -> socket.socket:
 
 
 def demo_clock(speed: float) -> Clock:
-    """A clock that begins on the last Monday at 06:00 UTC, so that every demo has the same week."""
+    """A clock that begins on the last Monday, so that every demo has the same week."""
     now = starting_clock(1).now_ms()
-    return starting_clock(speed, now - (now - MONDAY_MORNING_MS) % WEEK_MS)
+    return starting_clock(speed, now - (now - MONDAY_MS) % WEEK_MS)
 
 
 @contextlib.asynccontextmanager
@@ -108,6 +108,10 @@ def on_embedded(settings: Settings, broker: EmbeddedBroker, clock: Clock, data: 
         update["partitions"] = EMBEDDED_PARTITIONS
     if clock.speed != 1 and "default_expiry" not in settings.model_fields_set:
         update["default_expiry"] = "off"
+    if "webhook_allow_private" not in settings.model_fields_set:
+        update["webhook_allow_private"] = True  # whoever tries it out listens on this machine
+    if "webhook_allow_private" not in settings.model_fields_set:
+        update["webhook_allow_private"] = True  # whoever tries something out has it at hand
     if settings.secret is None:
         update["secret"] = SecretStr(new_id() + new_id())
     return settings.model_copy(update=update)
@@ -178,14 +182,14 @@ async def stop_all(children: Sequence[Child]) -> None:
 @contextlib.asynccontextmanager
 async def served(running: Running, listener: socket.socket) -> AsyncIterator[None]:
     """Collector and pages on the parent's port."""
-    from app.web.app import web_app
-
-    log = event_log(running.settings)
+    settings = running.settings
+    log = event_log(settings)
     await log.start()
     try:
-        app = combined(collector_app(running.settings, log), web_app(running))
-        async with serve(running.catcher.before(app), listener):
-            yield
+        async with web_app(settings, running.clock, log, running.inbox) as pages:
+            app = combined(collector_app(settings, log), pages)
+            async with serve(running.catcher.before(app), listener):
+                yield
     finally:
         await log.stop()
 

@@ -15,6 +15,7 @@ from app.publishing import Published
 from schemas.facts import iso
 
 if TYPE_CHECKING:
+    from app.settings import Settings
     from app.up import Running
 
 IN_MEMORY = (
@@ -99,9 +100,9 @@ def curl(running: Running) -> str:
     return f"curl -u {shlex.quote(running.write_key)}: {running.url}/v1/track -d {body}"
 
 
-def farewell(running: Running) -> None:
-    """The last words."""
-    if running.broker is not None:
+def farewell(settings: Settings) -> None:
+    """The last words; `settings` are those of the start."""
+    if settings.kafka is None:
         say("Stopped; the log was in memory and is gone. " + IN_MEMORY.partition(". ")[2])
     else:
         say("Stopped; everything is in Kafka, the next start goes on from there.")

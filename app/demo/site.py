@@ -33,7 +33,7 @@ PAGES = (
 ONWARD = ("/pricing", "/docs/start", "/features", "/", "/docs/tips", "/docs/first-project")
 FEED = "/blog/feed"
 # Chosen: times the visitors of the measured site, so that an hour has something to show.
-SCALE = 4.0
+SCALE = 6.0
 ZONES = (
     "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "Asia/Tokyo",
     "Australia/Sydney", "America/Sao_Paulo",
