@@ -149,6 +149,8 @@ def _default(key: Key) -> str:
 def _dagger(*names: str) -> str:
     """† for what `NOT_YET` has, in whole or for some values."""
     for name in names:
-        if any(entry.split("!=")[0].split("=")[0] == name for entry in lang.NOT_YET):
-            return " †"
+        for entry in lang.NOT_YET:
+            place = entry.split("!=")[0].split("=")[0]
+            if place == name or (name.startswith("campaign.") and place.startswith(f"{name}.")):
+                return " †"
     return ""

@@ -60,6 +60,7 @@ class ValueReader:
                 continue
             if place:
                 self.not_yet(place, key, value, child(path, name))
+                self._not_yet_within(place, key, value, child(path, name))
             converted = self.read(key.shape, value, child(path, name))
             if converted is not INVALID:
                 found[key.name] = converted
@@ -93,6 +94,15 @@ class ValueReader:
         what = f"`{key.name}`" if key is not None else f"`{place.split('.')[-1]}`"
         self.findings.add("not-yet", path, f"{what} is part of the language, but not built yet",
                           key=True)  # fmt: skip
+
+    def _not_yet_within(self, place: str, key: Key, value: Any, path: str) -> None:
+        """Tell of keys one level deeper that are not built yet, as `campaign.limits.send_rate`."""
+        if key.shape.kind == "mapping" and isinstance(value, dict):
+            for inner in key.shape.keys:
+                if inner.name in value:
+                    self.not_yet(
+                        f"{place}.{key.name}", inner, value[inner.name], child(path, inner.name)
+                    )
 
     def _mapping(self, shape: Shape, value: Any, path: str) -> Any:
         if not isinstance(value, dict):

@@ -13,6 +13,7 @@ from schemas.errors import DriplineError
 from schemas.facts import FactRow
 from schemas.records import ByHand
 from streams.engine.lint import lint_campaign, lint_list
+from streams.engine.tree import every_step
 from streams.simulation.given import states
 from streams.simulation.happened import Action, Difference, Happened
 from streams.simulation.scenario_checks import differences
@@ -112,10 +113,18 @@ class _Run:
         return Happened(
             facts=facts,
             issued=_actions(facts, "action_issued", commands),
-            suppressed=_actions(facts, "action_suppressed", commands),
+            suppressed=[self._named_value(a) for a in _actions(facts, "action_suppressed", {})],
             leads={name: self.world.lead(name) for name in self._named},
             findings=self._findings,
         )
+
+    def _named_value(self, action: Action) -> Action:
+        """A suppressed action with what its step would have called."""
+        if action.value is None:
+            definition = self.world.definition(action.campaign, action.version)
+            steps = {step.id: step for step in every_step(definition.steps)}
+            action.value = steps[action.step].value
+        return action
 
 
 def _actions(

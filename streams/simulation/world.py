@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas import commands, facts, state, topics
+from schemas.campaigns import Definition
 from schemas.changes import Change
 from schemas.commands import Command
 from schemas.facts import FactList
@@ -93,6 +94,11 @@ class World:
     def leads(self) -> Iterator[tuple[str, Lead]]:
         """Copies of all states."""
         return self._partition.leads()
+
+    def definition(self, campaign: str, version: int) -> Definition:
+        """A version of a campaign that was published."""
+        newest = self._registries.at(self._registries.newest)
+        return newest.plan(campaign, version).definition
 
     def take_facts(self) -> list[FactList]:
         """The facts told since the last call; they are not kept any longer."""
