@@ -63,6 +63,8 @@ class SplitNode(Node):
         super().__init__(step)
         self.names = [arm.name or f"split[{index}]" for index, arm in enumerate(step.value)]
         self.weights = [arm.weight for arm in step.value]
+        if sum(self.weights) <= 0:
+            raise ValueError(f"no branch of {step.id} has a weight")
         self.arms: list[Node | None] = []
 
     def take(self, turn: Turn, journey: Journey) -> Node | None:

@@ -33,7 +33,10 @@ OUTWARD = frozenset({"send_email", "call_webhook"})
 
 
 def compile_plan(definition: Definition, version: int, number: int) -> Plan:
-    """The plan of a definition without errors; `number` is the change that published it."""
+    """The plan of a definition; `number` is the change that published it.
+
+    Raises ValueError where a step, an expression or a text cannot be used.
+    """
     return _Compiler(definition, version, number).plan()
 
 
@@ -64,7 +67,10 @@ class _Compiler:
     def __init__(self, definition: Definition, version: int, number: int) -> None:
         self._definition = definition
         self._plan = Plan(definition, version, number)
-        self._steps = {step.id: step for step in every_step(definition.steps)}
+        self._steps: dict[str, Step] = {}
+        for step in every_step(definition.steps):
+            if self._steps.setdefault(step.id, step) is not step:
+                raise ValueError(f"two steps have the id {step.id}")
         self._waits: list[CompiledTrigger] = []
         self._remembered: list[CompiledTrigger] = []
         self._jumps: list[branching.JumpNode] = []
@@ -81,7 +87,9 @@ class _Compiler:
         plan.per = self._expression(definition.per)
         plan.first = self._block(definition.steps, None)
         for jump in self._jumps:
-            jump.target = plan.nodes[str(jump.step.value)]
+            jump.target = plan.nodes.get(str(jump.step.value))
+            if jump.target is None:
+                raise ValueError(f"{jump.id} jumps to {jump.step.value}, which is no step")
         plan.waits = tuple(self._waits)
         plan.remembered = tuple(self._remembered)
         self._collect()

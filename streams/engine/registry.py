@@ -125,7 +125,11 @@ class Registry:
         versions, lists, templates = self._versions, self.lists, self.templates
         if isinstance(checked, Definition):
             plans = versions.get(change.id, ())
-            plan = compile_plan(checked, len(plans) + 1, number)
+            try:
+                plan = compile_plan(checked, len(plans) + 1, number)
+            except ValueError as error:
+                what = f"campaign {change.id}, change {number}: {error}"
+                raise DataError("bad_document", what) from None
             versions = {**versions, change.id: (*plans, plan)}
         elif isinstance(checked, ListDefinition):
             lists = {**lists, change.id: checked}
