@@ -104,14 +104,13 @@ def happen(turn: Turn, occurrence: Occurrence, *, by_hand: bool = False) -> None
 def settle(turn: Turn) -> None:
     """Step 7: what the steps changed, first in first out, and timers that it moved."""
     while turn.pending or turn.moved or turn.rules_due:
-        reschedule(turn)
         keep_lists(turn, Changes(turn))
-        if not turn.pending:
-            continue
         if turn.exhausted:
             turn.pending.clear()
-            return
-        happen(turn, turn.pending.popleft())
+        if turn.pending:
+            happen(turn, turn.pending.popleft())
+        else:
+            reschedule(turn)
 
 
 def _goal(turn: Turn, journey: Journey, occurrence: Occurrence) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas import facts as f
 from streams.engine.changing import Changes
 from streams.engine.expressions import Expression
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def keep_lists(turn: Turn, changes: Changes) -> None:
-    """Join and leave the lists whose rule says so; `changes` is who brought it about."""
+    """Join and leave the lists whose rule says so; `changes` is who brought it about.
+
+    Rules that still change something after as many rounds as there are rules are in a cycle.
+    """
     rules = turn.registry.rules
     for _ in range(len(rules) + 1):
         if not turn.rules_due:
@@ -24,6 +28,9 @@ def keep_lists(turn: Turn, changes: Changes) -> None:
         turn.rules_due = False
         for name, rule in rules:
             _keep(turn, changes, name, rule)
+    if turn.rules_due:
+        turn.rules_due = False
+        turn.tell(f.LimitReached(turn.now, limit="list_rules"))
 
 
 def _keep(turn: Turn, changes: Changes, name: str, rule: Expression) -> None:
