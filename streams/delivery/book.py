@@ -8,24 +8,23 @@ base offset tells whether anybody else has written since we began (a fence of a 
 from __future__ import annotations
 
 from collections import deque
-from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
 
-from schemas import commands
 from schemas.errors import Halt
-from schemas.state import FENCE_KEY, MARKER_KEY, Marker, decode_marker, encode_marker
+from schemas.state import FENCE_KEY, MARKER_KEY, Marker, encode_marker
 from streams.delivery.done import Done
 from streams.delivery.policy import DAY_MS
-from streams.delivery.sends import TOLD, OpenSend, Send, decode, encode, open_send
+from streams.delivery.recovery import Recovered, name_of
+from streams.delivery.sends import TOLD, OpenSend, Send, encode
 from streams.ports import Outgoing
 
 GROUP_BYTES = 384 * 1024  # below the transport's batch of 512 KiB
 TOMBSTONES_PER_GROUP = 500
 
 
-class Intake(Struct, eq=False):
+class Unwritten(Struct, eq=False):
     """One offset of `commands` that is not durable yet: a new send, or a dead letter whose ticket
     is to be waited for."""
 
@@ -59,15 +58,12 @@ class Book:
         self.open: dict[bytes, OpenSend] = {}
         self.done = Done()
         self.marker = Marker(watermark=-1, topic_id="")
-        self.has_marker = False
         self.position = 0
         self.size_bytes = 0
         self._rounds: dict[bytes, tuple[int, str]] = {}
         self._epoch = 0
-        self._found: dict[bytes, Send] = {}
-        self._again: set[bytes] = set()
         self._marker_again = False
-        self._new: deque[Intake] = deque()
+        self._new: deque[Unwritten] = deque()
         self._changed: dict[bytes, OpenSend] = {}
         self._told: deque[tuple[bytes, bytes]] = deque()
         self._tombstones: deque[bytes] = deque()
@@ -75,60 +71,19 @@ class Book:
         self._group: Group | None = None
         self._expected = 0
 
-    # Recovery
-
-    def recovered(self, key: bytes, value: bytes | None) -> None:
-        """One record of the changelog.
-
-        The last one counts, of those whose writer was the owner: behind a fence only the one who
-        wrote it is. Others were told so before they acted on what they had written.
-        """
-        if key == FENCE_KEY:
-            self._epoch = _epoch(value)
-            return
-        if key == MARKER_KEY and value is not None:
-            marker = decode_marker(value)
-            if self._owned(marker.generation):
-                self.marker, self.has_marker = marker, True
-            else:
-                self._marker_again = True
-        if key.startswith(b"\0"):
-            return
-        name = _name(key)
-        send = None if value is None else decode(key, value)
-        if send is not None and not self._owned(send.epoch):
-            self._again.add(name)
-            return
-        self._again.discard(name)
-        self._found.pop(name, None)
-        self.done.discard(name)
-        self._rounds.pop(name, None)
-        if send is not None and send.status == TOLD:
-            self._finish(name, send)
-        elif send is not None:
-            self._found[name] = send
-
-    def _owned(self, epoch: int) -> bool:
-        """Compaction takes old fences away; before the first one that is left, all count."""
-        return self._epoch in (0, epoch)
-
-    def settle(self, topic_id: str, position: int, changelog_end: int) -> list[OpenSend]:
+    def settle(
+        self, found: Recovered, topic_id: str, position: int, changelog_end: int
+    ) -> list[OpenSend]:
         """The changelog is read: give what is open, oldest command first."""
+        self.done, self._rounds, self._epoch = found.done, found.rounds, found.epoch
         self.position = position
         self.marker = Marker(position - 1, topic_id, generation=self._epoch)
+        self._marker_again = found.marker_again
         self._expected = changelog_end
-        for name, send in self._found.items():
-            try:
-                command = commands.DECODE(send.value)
-            except msgspec.MsgspecError as error:
-                raise Halt(
-                    f"an open send of delivery cannot be read: {name.hex()}: {error}"
-                ) from None
-            self._hold(open_send(name, send, command))
-        self._found = {}
-        for name in self._again:  # before compaction takes ours, which lie before
+        for entry in found.open_sends():
+            self._hold(entry)
+        for name in found.again:  # before compaction takes ours, which lie before
             self._write_over(name)
-        self._again = set()
         return sorted(self.open.values(), key=lambda entry: entry.send.offset)
 
     # Changes
@@ -151,7 +106,7 @@ class Book:
         if entry is not None:
             self.done.discard(entry.key)
             self._hold(entry)
-        self._new.append(Intake(offset, entry, letter))
+        self._new.append(Unwritten(offset, entry, letter))
         self.position = offset + 1
 
     def reopen(self, entry: OpenSend, now_ms: int) -> None:
@@ -260,7 +215,7 @@ class Book:
         if key == MARKER_KEY:
             self._marker_again = True
         elif not key.startswith(b"\0"):
-            self._write_over(_name(key))
+            self._write_over(name_of(key))
 
     def _write_over(self, name: bytes) -> None:
         entry = self.open.get(name)
@@ -292,16 +247,16 @@ class Book:
         """New sends, in order; the watermark behind the last one that is written or on its way."""
         watermark = self._new[0].offset - 1 if self._new else self.position - 1
         while self._new:
-            intake = self._new[0]
-            entry = intake.entry
-            if intake.letter in self._letters or group.full(entry.size_bytes if entry else 0):
+            first = self._new[0]
+            entry = first.entry
+            if first.letter in self._letters or group.full(entry.size_bytes if entry else 0):
                 return watermark
             self._new.popleft()
             if entry is not None and (
                 entry.written < 0 or entry.key in self._changed
             ):  # else a later step of it is written already
                 self._write(group, entry)
-            watermark = intake.offset
+            watermark = first.offset
         return self.position - 1
 
     def _write_tombstones(self, group: Group) -> None:
@@ -320,17 +275,5 @@ class Book:
             self._rounds[key] = (send.round, send.letter)
 
 
-def _epoch(fence: bytes | None) -> int:
-    """A number that is never 0 for the fence's writer."""
-    return int.from_bytes(blake2b(fence or b"", digest_size=7).digest()) + 1
-
-
 def _key(name: bytes) -> bytes:
     return name.hex().encode()
-
-
-def _name(key: bytes) -> bytes:
-    try:
-        return bytes.fromhex(key.decode())
-    except ValueError:
-        raise Halt(f"the changelog of delivery holds a key that is not ours: {key!r}") from None

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from schemas.commands import Command
-from schemas.errors import DataError, Halt
-from schemas.topics import DEAD_LETTERS, SENDS_CHANGELOG
-from streams.delivery import tellings
+from schemas.errors import Halt
+from schemas.topics import SENDS_CHANGELOG
 from streams.delivery.blocked import BlockedAddresses
 from streams.delivery.book import Book
 from streams.delivery.calls import Answer
-from streams.delivery.counts import Backlog, DeliveryCounts, count
+from streams.delivery.counts import Backlog, DeliveryCounts
 from streams.delivery.desk import Desk
-from streams.delivery.intake import RETRY_HEADER, header, read_command
+from streams.delivery.intake import Intake
 from streams.delivery.policy import DAY_MS, POLICIES, Policy
 from streams.delivery.queues import Queues
-from streams.delivery.sends import FINISHED, TAKEN, OpenSend, Send, key_of, open_send
+from streams.delivery.recovery import Recovered
 from streams.ports import Commit, LogRecord, Produce, Reread
 
 LEISURE_MS = 1_000  # how long a told result or a moved marker may wait for company
@@ -55,16 +53,16 @@ class DeliveryPartition:
     ) -> None:
         self.number = number
         self.counts = counts or DeliveryCounts()
-        self._partitions = partitions
         self._queues = queues
         self._horizon_ms = horizon_ms
         self._bounds = (open_max, open_bytes)
         self._book = Book()
+        self._recovered = Recovered()
         self._desk = Desk(number, self._book, queues, blocked, policies, self.counts, speed=speed)
         self._desk.now_ms = now_ms
+        self._intake = Intake(number, partitions, self._book, self._desk, self.counts, horizon_ms)
         self._leisure_at = 0
         self._group_ticket = 0
-        self._retries: dict[bytes, tuple[LogRecord, Command, int]] = {}
         self._full = False
 
     @property
@@ -76,7 +74,7 @@ class DeliveryPartition:
 
     def recovered(self, key: bytes, value: bytes | None) -> None:
         """One record of the changelog, in order."""
-        self._book.recovered(key, value)
+        self._recovered.take(key, value)
 
     def started(
         self,
@@ -93,14 +91,15 @@ class DeliveryPartition:
         Raises `Halt` when going on would lose commands or mix two logs.
         """
         position = self._position(log_start, log_end, topic_id, from_log_start)
-        for entry in self._book.settle(topic_id, position, changelog_end):
+        found, self._recovered = self._recovered, Recovered()
+        for entry in self._book.settle(found, topic_id, position, changelog_end):
             self._desk.resume(entry)
         return position
 
     def _position(self, log_start: int, log_end: int, topic_id: str, from_log_start: bool) -> int:
-        marker = self._book.marker
+        marker = self._recovered.marker
         what = f"partition {self.number} of commands"
-        if not self._book.has_marker:
+        if marker is None:
             if log_start > 0 and not from_log_start:
                 raise Halt(
                     f"{what} begins at {log_start} and nothing was ever delivered from it: older "
@@ -128,14 +127,12 @@ class DeliveryPartition:
         """Take commands in. Raises `Halt` for a gap."""
         outputs: list[object] = []
         for record in records:
-            self._contiguous(record.offset)
-            self._take(record, outputs)
+            self._intake.take(record, outputs)
         return self._pump(outputs)
 
     def absent(self, first: int, last: int) -> None:
         """Nothing lies at [first, last)."""
-        self._contiguous(first)
-        self._book.position = last
+        self._intake.skip(first, last)
 
     def resumed(self) -> list[object]:
         """Delivery waits for no campaign change."""
@@ -154,7 +151,7 @@ class DeliveryPartition:
             if told is None:
                 self._book.letter_written(ticket)
             for entry in told or ():
-                self._retry_waiting(entry)
+                self._intake.told(entry)
         return self._pump(outputs)
 
     def foreign(self, key: bytes, value: bytes | None) -> None:
@@ -232,75 +229,6 @@ class DeliveryPartition:
             queued[entry.channel] = queued.get(entry.channel, 0) + 1
             oldest = min(oldest, entry.send.time_ms)
         return Backlog(queued, self._desk.now_ms - oldest)
-
-    # Taking in
-
-    def _contiguous(self, offset: int) -> None:
-        if offset != self._book.position:
-            raise Halt(
-                f"partition {self.number} of commands: offset {self._book.position} was to come, "
-                f"{offset} came; commands in between would be lost"
-            )
-
-    def _take(self, record: LogRecord, outputs: list[object]) -> None:
-        try:
-            command = read_command(record, self.number, self._partitions)
-        except DataError as error:
-            ticket = self._desk.next_ticket()
-            letter = tellings.dead_letter_of_record(record, self.number, error.reason, error.detail)
-            outputs.append(Produce(ticket, "commands", DEAD_LETTERS, 0, [letter]))
-            count(self.counts.dead_letters, error.reason)
-            self._book.take_in(record.offset, letter=ticket)
-            return
-        key = key_of(command.id)
-        retry = (header(record, RETRY_HEADER) or b"").decode("utf-8", "replace")
-        entry = self._book.open.get(key)
-        if (
-            entry is not None
-            and entry.send.status == FINISHED
-            and retry not in ("", entry.send.letter)
-        ):
-            ticket = self._desk.next_ticket()  # waits until its last result is told
-            self._retries[key] = (record, command, ticket)
-            self._book.take_in(record.offset, letter=ticket)
-        elif entry is not None or not self._news(key, retry):
-            self.counts.repeated += 1
-            self._book.position = record.offset + 1
-        else:
-            entry = self._entry(key, record, command, retry)
-            self._book.take_in(record.offset, entry)
-            self._desk.enter(entry, self._horizon_ms)
-
-    def _news(self, key: bytes, retry: str) -> bool:
-        """Whether a command that is not open is to be carried out: a new one, or a new retry."""
-        return key not in self._book.done or retry not in ("", self._book.retried(key)[1])
-
-    def _entry(self, key: bytes, record: LogRecord, command: Command, retry: str) -> OpenSend:
-        known = key in self._book.done
-        round_ = self._book.retried(key)[0] + 1 if known else 0
-        self.counts.taken_in += 1
-        self.counts.retried_by_hand += bool(retry)
-        send = Send(
-            TAKEN, round_, 0, record.offset, record.timestamp, self._desk.now_ms,
-            not_before_ms=command.due_ms if command.due_ms > command.issued_ms else 0,
-            letter=retry,
-            key=record.key or b"",
-            value=record.value or b"",
-            headers=[(name, value or b"") for name, value in record.headers],
-        )  # fmt: skip
-        return open_send(key, send, command)
-
-    def _retry_waiting(self, told: OpenSend) -> None:
-        """A retry by hand that came before its command's last result was told."""
-        waiting = self._retries.pop(told.key, None)
-        if waiting is None:
-            return
-        record, command, ticket = waiting
-        retry = (header(record, RETRY_HEADER) or b"").decode("utf-8", "replace")
-        entry = self._entry(told.key, record, command, retry)
-        self._book.reopen(entry, self._desk.now_ms)
-        self._book.letter_written(ticket)
-        self._desk.enter(entry, self._horizon_ms)
 
     # Going on
 

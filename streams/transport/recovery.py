@@ -74,7 +74,8 @@ class Recovery(Generic[P]):
         return dict(zip(numbers, offsets, strict=True))
 
     async def _fence(self, number: int, generation: int) -> int:
-        record = [Outgoing(FENCE_KEY, str(generation).encode())]
+        # A static member that comes back has the same generation; a fence is like no other.
+        record = [Outgoing(FENCE_KEY, b"%d:%d" % (generation, time.monotonic_ns()))]
         ((_, future),) = await self._states.send(self._changelog, number, record)
         metadata = await future
         self._clock.heard(metadata.timestamp if metadata.timestamp_type == 1 else -1)

@@ -13,6 +13,7 @@ from streams.delivery.book import Book, Group
 from streams.delivery.desk import Desk
 from streams.delivery.done import Done
 from streams.delivery.partition import DeliveryPartition
+from streams.delivery.recovery import Recovered
 from streams.delivery.sends import FINISHED, STARTED, OpenSend
 from streams.ports import Outgoing
 from tests.delivery import world as failing
@@ -97,7 +98,7 @@ def a_new_owner_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
 
 
 def everybody_counts_as_owner(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Book, "_owned", lambda book, epoch: True)
+    patch.setattr(Recovered, "_owned", lambda recovered, epoch: True)
 
 
 def results_are_forgotten(patch: pytest.MonkeyPatch) -> None:

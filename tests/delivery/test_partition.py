@@ -10,6 +10,7 @@ from schemas.ids import partition_of
 from streams.delivery.calls import Blocked, Delivered, Later, Never, NotCalled, Unsure
 from streams.delivery.partition import DeliveryPartition
 from streams.delivery.policy import DAY_MS, HOUR_MS, Policy
+from streams.ports import Produce
 from tests.delivery.bench import NOW, Bench, hook, mail
 
 
@@ -345,6 +346,29 @@ def test_a_dead_letter_that_is_retried_by_hand_is_tried_again_once() -> None:
     ids = {dict(event.headers)["id"] for event in bench.events}
     assert len(ids) == 3
     assert [dict(letter.headers)["dripline-offset"] for letter in bench.letters] == [b"0", b"1"]
+
+
+def test_a_retry_that_comes_before_the_last_result_is_told_is_not_lost() -> None:
+    bench = Bench()
+    bench.say(mail())
+    call = bench.calls[0]
+    outputs = bench.partition.called(call.key, Never("554 5.7.1: not you"), bench.now)
+    (finished,) = outputs
+    assert isinstance(finished, Produce)
+    told = bench.partition.acknowledged(finished.ticket, len(bench.changelog))
+
+    bench.changelog += finished.records
+    for letter in (b"7", b"7", b"8"):
+        bench.say(mail(), headers={"dripline-retry": letter})
+    bench.calls.clear()
+    bench.perform(told)
+
+    assert len(bench.calls) == 1
+    bench.answer(Delivered())
+    bench.tick(2_000)
+    assert [result for result, _ in bench.outcomes] == ["failed", "delivered"]
+    assert bench.committed == 4
+    assert bench.partition.idle
 
 
 def test_results_are_forgotten_after_the_horizon() -> None:
