@@ -299,7 +299,7 @@ _STEPS = (
     "record", "deliver", "transmit", "acknowledge", "tick", "learn", "time", "mark", "change",
     "crash", "move", "compact", "long time", "give up marking", "commit",
 )  # fmt: skip
-_WEIGHTS = (30, 30, 40, 40, 25, 6, 20, 3, 0.7, 1, 0.5, 1, 0.7, 0.5, 3)
+_WEIGHTS = (30, 30, 40, 40, 25, 6, 20, 3, 0.7, 1, 0.5, 1, 0.7, 0.5, 1)
 
 
 def main(arguments: list[str]) -> int:

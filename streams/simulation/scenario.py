@@ -54,6 +54,7 @@ def play(scenario: Scenario) -> Happened:
     for row in scenario.rows:
         run.take(row)
     run.world.advance(scenario.until_ms)
+    run.check("until")
     return run.happened()
 
 
@@ -101,10 +102,13 @@ class _Run:
             self._named.append(row.lead)
         messages = [command for command in self.world.commands if command.lead == row.lead]
         body = body_of(row, messages)
-        before = len(self.world.dead_letters)
         self.world.append(row.lead, body, row.arrives, id=str(row.options.get("id", "")))
-        for letter in self.world.dead_letters[before:]:
-            raise ScenarioError(row.path, f"was not taken: {letter.reason}: {letter.detail}")
+        self.check(row.path)
+
+    def check(self, path: str) -> None:
+        """Whatever became a dead letter, a row or a wake-up before it, ends the scenario."""
+        for letter in self.world.dead_letters:
+            raise ScenarioError(path, f"was not taken: {letter.reason}: {letter.detail}")
 
     def happened(self) -> Happened:
         """All that came of it."""

@@ -272,3 +272,11 @@ def test_without_an_outcome_an_action_stays_open() -> None:
 
     assert open_one.passed, lines(open_one)
     assert told.passed, lines(told)
+
+
+def test_a_record_that_becomes_a_dead_letter_ends_the_scenario() -> None:
+    event = f"{{at: 2026-01-05T10:00:00Z, lead: ana, event: X, properties: {{a: {'x' * 70_000}}}}}"
+
+    result = run(f"when: [{event}]")
+
+    assert lines(result)[0].startswith("when[0]: was not taken: too_large")
