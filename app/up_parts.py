@@ -109,8 +109,6 @@ def on_embedded(settings: Settings, broker: EmbeddedBroker, clock: Clock, data: 
     if clock.speed != 1 and "default_expiry" not in settings.model_fields_set:
         update["default_expiry"] = "off"
     if "webhook_allow_private" not in settings.model_fields_set:
-        update["webhook_allow_private"] = True  # whoever tries it out listens on this machine
-    if "webhook_allow_private" not in settings.model_fields_set:
         update["webhook_allow_private"] = True  # whoever tries something out has it at hand
     if settings.secret is None:
         update["secret"] = SecretStr(new_id() + new_id())
