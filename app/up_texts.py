@@ -82,22 +82,22 @@ def addresses(running: Running) -> None:
             f"  clock      {running.clock.speed:g} times faster, it is {_now(running)}; messages "
             "do not expire by default"
         )
-    lines += ["", "Send an event:", "  " + curl(running), ""]
+    lines += ["", "Send events:", "  " + curl(running), ""]
     if running.broker is not None:
         lines += [IN_MEMORY, ""]
     say("\n".join(lines))
 
 
 def curl(running: Running) -> str:
-    """A line that can be copied into a shell."""
-    event = {
-        "userId": "ana",
-        "event": "Form Submitted",
-        "properties": {"form_id": "newsletter"},
-        "context": {"traits": {"email": "ana@example.org"}},
-    }
-    body = shlex.quote(orjson.dumps(event).decode())
-    return f"curl -u {shlex.quote(running.write_key)}: {running.url}/v1/track -d {body}"
+    """A line that can be copied into a shell: somebody tells an address and wants the newsletter."""
+    who = {"userId": "ana"}
+    form = {"form_id": "newsletter"}
+    events = [
+        {"type": "identify", **who, "traits": {"email": "ana@example.org"}},
+        {"type": "track", **who, "event": "Form Submitted", "properties": form},
+    ]
+    body = shlex.quote(orjson.dumps({"batch": events}).decode())
+    return f"curl -u {shlex.quote(running.write_key)}: {running.url}/v1/batch -d {body}"
 
 
 def farewell(settings: Settings) -> None:

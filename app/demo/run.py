@@ -95,25 +95,28 @@ async def _post(
 async def _tell(
     running: Running, tally: Tally, sent: Sent, read: Read, side: list[asyncio.Task[None]]
 ) -> None:
-    """The live line, the summary once, then the live line again. Raises what a task failed with."""
+    """The live line, and once the summary. Raises what a task failed with."""
     loop = asyncio.get_running_loop()
     began, shown, told = loop.time(), 0.0, False
     with _live() as live:
-        while True:
-            done, _ = await asyncio.wait(side, timeout=0.25, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-            now = line(running, tally, sent.events, read)
-            if live is not None:
-                live.update(Text(now))
-            elif loop.time() - shown >= PLAIN_LINE_SECONDS:
-                terminal.say(now)
-                sys.stdout.flush()
-                shown = loop.time()
-            if not told and loop.time() - began >= SUMMARY_SECONDS:
-                told = True
-                text = [*summary(running, tally, sent.events, read), *next_things(running, tally)]
-                up_texts.say("\n".join(text))
+        try:
+            while True:
+                done, _ = await asyncio.wait(side, timeout=0.25)
+                for task in done:
+                    task.result()
+                now = line(running, tally, sent.events, read)
+                if live is not None:
+                    live.update(Text(now, no_wrap=True, overflow="ellipsis"))
+                elif loop.time() - shown >= PLAIN_LINE_SECONDS:
+                    up_texts.say(now)
+                    shown = loop.time()
+                if not told and loop.time() - began >= SUMMARY_SECONDS:
+                    told = True
+                    text = summary(running, tally, sent.events, read)
+                    up_texts.say("\n".join([*text, *next_things(running, tally)]))
+        finally:
+            if not told:
+                up_texts.say("\n".join(summary(running, tally, sent.events, read)))
 
 
 @contextlib.contextmanager

@@ -42,15 +42,14 @@ class Tally:
         return len(self._waiting)
 
     def busiest(self) -> str | None:
-        """The lead with the most facts: one worth looking at."""
+        """The lead to whom most went out: one worth looking at."""
         return self.leads.most_common(1)[0][0] if self.leads else None
 
     def take(self, told: facts.FactList) -> None:
         """Count the facts of one record."""
         for row in told.facts:
             self._take(row)
-        if any(row.campaign for row in told.facts):
-            self.leads[told.lead] += len(told.facts)
+        self.leads[told.lead] += sum(row.fact == "action_issued" for row in told.facts)
 
     def _take(self, row: facts.FactRow) -> None:
         detail = row.detail

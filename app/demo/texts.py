@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _DAYS = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")  # the epoch was a Thursday
 _DAY_MS = 86_400_000
+DEFAULT_PORT = 8080
 
 
 def line(running: Running, tally: Tally, events: int, read: Read) -> str:
@@ -50,16 +51,20 @@ def summary(running: Running, tally: Tally, events: int, read: Read) -> list[str
 
 def next_things(running: Running, tally: Tally) -> list[str]:
     """What to try while it runs."""
-    at = "" if running.settings.port == 8080 else f" --url {running.url}"
+    at = "" if running.settings.port == DEFAULT_PORT else f" --url {running.url}"
     lead = tally.busiest() or "v-00001"
+    things = {
+        f"{running.url}/": "the page: campaigns, facts, mails",
+        f".venv/bin/dripline lead show {lead}{at}": "one lead and what it did",
+        f".venv/bin/dripline export --lead {lead}{at}": "its log",
+        f".venv/bin/dripline verify{at}": "fold the whole log again and compare",
+        ".venv/bin/dripline test examples": "the campaigns' own tests",
+        ".venv/bin/dripline campaign show examples trial-nurture": "a campaign as text",
+    }
+    width = max(map(len, things))
     return [
         "Try next, in another terminal (it goes on until Ctrl-C):",
-        f"  {running.url}/                                 the page: campaigns, facts, mails",
-        f"  .venv/bin/dripline lead show {lead}{at}        one lead and what it did",
-        f"  .venv/bin/dripline export{at} | head -3        the log",
-        f"  .venv/bin/dripline verify{at}                  fold the log again and compare",
-        "  .venv/bin/dripline test examples               the campaigns' own tests",
-        "  .venv/bin/dripline campaign graph examples trial-nurture",
+        *(f"  {command:<{width}}  {meaning}" for command, meaning in things.items()),
         "",
     ]
 
