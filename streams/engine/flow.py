@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from schemas.campaigns import Step
 from streams.engine.findings import child
-from streams.engine.tree import every_step
+from streams.engine.tree import blocks, every_step
 
 END: Final = ""
 
@@ -46,6 +46,46 @@ def ends(step: Step) -> bool:
     )
 
 
+def branches(step: Step) -> list[tuple[str, tuple[Step, ...]]]:
+    """The ways on from a step, as (label, block); [] where there is one, straight on.
+
+    An empty block leads straight on too. `parallel` takes all of them.
+    """
+    if step.verb == "if":
+        return [("then", step.then or ()), ("else", step.else_ or ())]
+    if step.verb == "wait_for":
+        return _of_wait(step)
+    if step.verb in ("choose", "split"):
+        found = [
+            (arm.name or f"{step.verb}[{index}]", arm.steps)
+            for index, arm in enumerate(step.value or ())
+        ]
+        return found if step.verb == "split" else [*found, ("otherwise", step.otherwise or ())]
+    if step.verb == "parallel":
+        return [(f"parallel[{index}]", block) for index, block in enumerate(step.value or ())]
+    if step.on_success is not None or step.on_failure is not None:
+        return [
+            ("delivered", step.on_success or ()),
+            ("failed", step.on_failure or ()),
+            ("suppressed", ()),
+        ]
+    return []
+
+
+def _of_wait(step: Step) -> list[tuple[str, tuple[Step, ...]]]:
+    triggers = step.value or ()
+    found = [
+        (f"wait_for[{index}]", trigger.then)
+        for index, trigger in enumerate(triggers)
+        if trigger.then is not None
+    ]
+    if len(found) < len(triggers) or not triggers:
+        found.append(("then", step.then or ()))
+    if "within" in step.options:
+        found.append(("else", step.else_ or ()))
+    return found
+
+
 def flow_of(steps: tuple[Step, ...]) -> Flow:
     """The flow of a campaign's steps; jumps to steps that do not exist have no edge."""
     every = list(every_step(steps))
@@ -73,77 +113,37 @@ class _Linker:
     def _step(self, step: Step, after: str, branch: str) -> list[Edge]:
         if ends(step):
             return []
-        link = _LINKS.get(step.verb, _Linker._plain)
-        edges = link(self, step, after, branch)
-        for name in ("on_success", "on_failure"):
-            block: tuple[Step, ...] | None = getattr(step, name)
-            if block is not None:
-                edges.append(Edge(step.path, self.block(block, after, branch), name))
-        return edges
-
-    def _plain(self, step: Step, after: str, branch: str) -> list[Edge]:
-        return [Edge(step.path, after)]
-
-    def _if(self, step: Step, after: str, branch: str) -> list[Edge]:
-        return [
-            Edge(step.path, self.block(step.then or (), after, branch), "then"),
-            Edge(step.path, self.block(step.else_ or (), after, branch), "else"),
+        if step.verb == "jump_to":
+            return self._jump(step, after)
+        if step.verb == "parallel":
+            return self._parallel(step, after, branch)
+        edges = [
+            Edge(step.path, self.block(block, after, branch), label)
+            for label, block in branches(step)
         ]
-
-    def _wait_for(self, step: Step, after: str, branch: str) -> list[Edge]:
-        edges = []
-        common = self.block(step.then or (), after, branch)
-        triggers = step.value or ()
-        for trigger in triggers:
-            if trigger.then is not None:
-                start = self.block(trigger.then, after, branch)
-                edges.append(Edge(step.path, start, trigger.verb))
-        if any(trigger.then is None for trigger in triggers) or not triggers:
-            edges.append(Edge(step.path, common, "then"))
-        otherwise = self.block(step.else_ or (), after, branch)
-        if "within" in step.options:
-            edges.append(Edge(step.path, otherwise, "else"))
-        return edges
-
-    def _arms(self, step: Step, after: str, branch: str) -> list[Edge]:
-        edges = []
-        for index, arm in enumerate(step.value or ()):
-            label = arm.name or f"{step.verb}[{index}]"
-            edges.append(Edge(step.path, self.block(arm.steps, after, branch), label))
-        if step.verb == "choose" or not edges:
-            block = self.block(step.otherwise or (), after, branch)
-            edges.append(Edge(step.path, block, "otherwise"))
-        return edges
+        for _, block in blocks(step):
+            if block and block[0].path not in self._flow.edges:
+                self.block(block, after, branch)  # linked within, though nothing leads there
+        return edges or [Edge(step.path, after)]
 
     def _parallel(self, step: Step, after: str, branch: str) -> list[Edge]:
         join = f"{step.path}#join"
-        branches = step.value or ()
         self._flow.edges[join] = [Edge(join, after)]
-        needed = 1 if step.options.get("join") == "any" else len(branches)
+        parts = branches(step)
+        needed = 1 if step.options.get("join") == "any" else len(parts)
         self._flow.joins[join] = (step, needed)
-        edges = []
-        for index, steps in enumerate(branches):
-            name = f"parallel[{index}]"
-            start = self.block(steps, join, child(step.path, name))
-            edges.append(Edge(step.path, start, name))
+        edges = [
+            Edge(step.path, self.block(block, join, child(step.path, label)), label)
+            for label, block in parts
+        ]
         return edges or [Edge(step.path, join)]
 
-    def _jump(self, step: Step, after: str, branch: str) -> list[Edge]:
+    def _jump(self, step: Step, after: str) -> list[Edge]:
         target = self._flow.by_id.get(step.value) if isinstance(step.value, str) else None
         passed = Edge(step.path, after, "used up")
         if target is None:
             return [passed]
         return [Edge(step.path, target.path, "jump", jump=True), passed]
-
-
-_LINKS: Final = {
-    "if": _Linker._if,
-    "wait_for": _Linker._wait_for,
-    "choose": _Linker._arms,
-    "split": _Linker._arms,
-    "parallel": _Linker._parallel,
-    "jump_to": _Linker._jump,
-}
 
 
 def reachable(flow: Flow) -> set[str]:
