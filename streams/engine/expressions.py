@@ -135,8 +135,6 @@ def parse(text: str) -> tuple[ast.expr, str]:
     source = " ".join(text.split("\n")).strip()
     if not source:
         raise ExpressionError("bad-expression", "the expression is empty")
-    if "#" in source and _has_comment(text):
-        raise ExpressionError("bad-expression", "an expression cannot hold a comment (`#`)")
     try:
         tree = _parsed(source)
     except SyntaxError as error:
@@ -147,6 +145,8 @@ def parse(text: str) -> tuple[ast.expr, str]:
             tree = _parsed(source)
         except SyntaxError as second:
             raise _syntax_error(second) from None
+    if "#" in source and _has_comment(source):
+        raise ExpressionError("bad-expression", "an expression cannot hold a comment (`#`)")
     nodes = _count(tree)
     if nodes > MAX_NODES:
         raise ExpressionError(
@@ -178,11 +178,9 @@ def _syntax_error(error: SyntaxError) -> ExpressionError:
                            max(error.offset or 1, 1))  # fmt: skip
 
 
-def _has_comment(text: str) -> bool:
-    try:
-        return any(token.type == COMMENT for token in generate_tokens(StringIO(text).readline))
-    except (TokenError, SyntaxError):
-        return False  # the parser will say what is wrong
+def _has_comment(source: str) -> bool:
+    """Whether the text, which parses, ends in a comment."""
+    return any(token.type == COMMENT for token in generate_tokens(StringIO(source).readline))
 
 
 def _guarded(source: str) -> str:

@@ -99,6 +99,12 @@ from tests.engine.expression_scope import NOW, HandMadeScope, value
         # numbers stay what JSON and msgpack can carry
         ("9223372036854775807 + 1", 9223372036854775808.0),
         ("1e308 * 10", None),
+        ("days(1e305)", None),
+        ("- (-9223372036854775807 - 1)", 9223372036854775808.0),
+        ('"a" != "b"', True),
+        ("1 and 0 and 2", 0),
+        ('matches("/a/b", "/" + "a*")', True),
+        ("matches(1, 2)", False),
         ("1e308 * 10 - 1e308 * 10", None),
         # functions
         ('lower("ÄB")', "äb"),
@@ -245,3 +251,18 @@ def test_deep_data_is_compared_without_recursion(text: str) -> None:
         twin = [twin]
     assert value(text, x=deep) is True
     assert value("lead.x == lead.y and lead.x in [lead.y] and lead.x != [lead.y]", x=deep, y=twin)
+
+
+def test_data_of_every_kind_is_compared_whole() -> None:
+    assert value("lead.a == lead.b", a={"x": [1, "y"]}, b={"x": [1.0, "y"]}) is True
+    assert value("lead.a == lead.b", a={"x": 1}, b={"y": 1}) is False
+    assert value("lead.a == lead.b", a={"x": 1}, b=[1]) is False
+    assert value("lead.a == lead.b", a=[1], b=[1, 2]) is False
+    assert value('"x" in lead.a and "y" not in lead.a', a={"x": 1}) is True
+    assert value("[1] in lead.a", a=[[1.0]]) is True
+    assert value("lead.a + 1", a=10**400) is None
+    assert value("date(lead.a)", a=float("inf")) is None
+
+
+def test_an_expression_shows_its_text() -> None:
+    assert repr(compile_expression("lead.x")) == "Expression('lead.x')"

@@ -15,7 +15,14 @@ from streams.engine.drawing_layout import WIDTH, lay_out
 from streams.engine.flow import flow_of, reachable
 from streams.engine.graph import Edge, graph_of, mermaid, svg
 from streams.engine.reading import read_campaign
-from streams.engine.wording import duration_text, instant_text, step_text, trigger_text, when_text
+from streams.engine.wording import (
+    duration_text,
+    header_lines,
+    instant_text,
+    step_text,
+    trigger_text,
+    when_text,
+)
 from tests.engine.documents import CAMPAIGNS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -74,6 +81,32 @@ def test_nodes_and_edges() -> None:
 def test_a_campaign_without_steps_completes_at_once() -> None:
     assert graph_of(define()).edges == (Edge("start", "done"),)
     assert "completed" in svg(define())
+
+
+def test_labels_say_what_a_branch_is_for() -> None:
+    graph = graph_of(
+        define(
+            {"wait_for": {"event": "A"}, "within": "2026-12-24"},
+            {"choose": [{"when": "lead.x", "steps": [{"set_points": 1}]}]},
+            {"send_email": "a", "on_failure": [{"set_points": 2}]},
+        )
+    )
+    assert {edge.label for edge in graph.edges} == {
+        "", "then", "not by 2026-12-24", "lead.x", "otherwise", "delivered", "failed", "suppressed",
+    }  # fmt: skip
+
+
+def test_the_header_is_told_in_lines() -> None:
+    definition = define(
+        goal={"on": {"event": "Bought"}, "within": "30 days"}, exit={"unsubscribes": "any"},
+        only_if="lead.x", expires_after="90 days",
+    )  # fmt: skip
+    assert header_lines(definition) == [
+        "only if lead.x",
+        "goal: event Bought within 30 days",
+        "leaves when unsubscribes any",
+        "expires after 90 days",
+    ]
 
 
 def test_parallel_branches_meet_again() -> None:
@@ -216,4 +249,8 @@ def test_values_in_words() -> None:
     )
     target = {"field": "ends", "offset": Duration(days=-3)}
     assert step_text(Step("wait_until", "a", "a", target)) == "3 days before lead.ends"
+    assert step_text(Step("wait_until", "a", "a", {"field": "ends", "offset": Duration()})) == (
+        "lead.ends"
+    )
+    assert step_text(Step("record_event", "a", "a", {"name": "Ended"})) == "Ended"
     assert step_text(Step("set_fields", "a", "a", {"b": {"expr": "now"}})) == "b: expr: now"

@@ -21,6 +21,17 @@ from tests.engine.linting import lint, places, with_steps
         ("- if: true\n  then: {exit: x}", [("wrong-type", "steps[0].then")]),
         ("- {send_email: 17}", [("wrong-type", "steps[0].send_email")]),
         ("- {send_email: ''}", [("wrong-type", "steps[0].send_email")]),
+        (f"- {{send_email: {'x' * 257}}}", [("wrong-type", "steps[0].send_email")]),
+        (
+            f"- {{set_fields: {{a: {'[' * 40}{']' * 40}}}}}",
+            [("wrong-type", "steps[0].set_fields.a")],
+        ),
+        (
+            "- {split: [{name: a, weight: -1, steps: []}]}",
+            [("wrong-type", "steps[0].split[0].weight")],
+        ),
+        ("- {record_event: {name: A, properties: {b: {expr: x}}}}",
+         [("bad-expression", "steps[0].record_event.properties.b.expr")]),
         ("- {exit: x, id: a b}", [("wrong-type", "steps[0].id")]),
         ("- {change_points: '5'}", [("wrong-type", "steps[0].change_points")]),
         ("- {change_points: true}", [("wrong-type", "steps[0].change_points")]),
