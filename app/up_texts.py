@@ -89,7 +89,7 @@ def addresses(running: Running) -> None:
 
 
 def curl(running: Running) -> str:
-    """A line that can be copied into a shell: somebody tells an address and wants the newsletter."""
+    """A line to copy into a shell: somebody tells an address and wants the newsletter."""
     who = {"userId": "ana"}
     form = {"form_id": "newsletter"}
     events = [
