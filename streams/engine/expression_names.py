@@ -15,6 +15,9 @@ from streams.engine.expression_operators import Closure
 from streams.engine.expression_scope import Scope
 
 ROOTS: Final = ("lead", "event", "entry", "journey", "now")
+# Comparing names costs the square of their length: beyond this nobody mistyped one.
+MAX_GUESSED: Final = 64
+MAX_KNOWN: Final = 200
 EVENT_PARTS: Final = ("name", "properties", "context")
 
 
@@ -46,8 +49,10 @@ JOURNEY_FIELDS: Final[dict[str, Closure]] = {
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """`; did you mean …?`, or nothing."""
-    close = get_close_matches(name, known, 1, 0.6)
+    """`; did you mean …?`, or nothing; of many known names only the first are looked at."""
+    if len(name) > MAX_GUESSED:
+        return ""
+    close = get_close_matches(name, known[:MAX_KNOWN], 1, 0.6)
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
