@@ -44,7 +44,7 @@ per: event.properties.id
 reentry: always
 steps:
   - {wait_until: {field: ends_on, offset: -1 days}, at: "10:00", if_missing: continue}
-  - {wait_until: {field: ends_on}, between: "08:00-10:00", if_past: exit}
+  - {wait_until: {field: ends_on}, between: "08:00-10:00", if_past: exit, if_missing: continue}
   - split:
       - {name: a, weight: 1, steps: [{set_points: {expr: lead.points + 0.5}}]}
       - {name: b, weight: 2, steps: [{remove_from_list: hot}, {wait: 30 minutes}]}
@@ -65,6 +65,37 @@ steps:
   - {subscribe: email}
   - {leave_campaign: dates}
 """,
+    """
+campaign: held
+priority: 6
+enter: [{event: Go}, {is_created: true}]
+reentry: always
+exclusive_group: g
+holdout: 30%
+active: {from: 2026-03-01, until: 2026-06-15, then: exit}
+entries_at_most: {per_lead: 20}
+limits:
+  quiet_hours: "21:00-08:00"
+  quiet_days: [sun]
+  frequency: {email: {at_most: 2, per: 2 days, then: delay}}
+steps:
+  - parallel:
+      - [{wait: 1 hour, restart_on: {event: Bought}}, {send_email: hello, once_per_lead: true}]
+      - [{wait_for: {event: Bought}, within: 3 days, restart_on: {event: Go}}]
+      - [{wait: 5 days}]
+    join: any
+  - parallel: [[{wait: 10 minutes}], [{change_points: 1}], []]
+  - {send_email: bye, on_success: [{add_tags: got-it}], on_failure: [{exit: bad-mail}]}
+  - {call_webhook: {url: "https://example.com/"}, on_failure: [{add_tags: broken}]}
+""",
+    """
+campaign: capped
+enter: [{event: Go}]
+reentry: restart
+exclusive_group: g
+limits: {frequency: {email: {at_most: 1, per: 1 day}}}
+steps: [{send_email: hello}, {wait: 2 days, between: "10:00-11:00"}, {send_email: bye}]
+""",
 ]
 TEMPLATE = {
     "template": "hello",
@@ -78,6 +109,7 @@ ODD: list[Any] = [
     {}, {"a": {"b": [1]}}, "Europe/Berlin", "Asia/Tokyo", "Mars/Olympus", "x" * 300,
 ]  # fmt: skip
 EVENTS = [
+    "Go", "Go", "Go", "Go", "Bought", "Bought", "Bought", "Form Submitted", "Form Submitted",
     "Go", "Bought", "Trial Started", "Form Submitted", "File Downloaded", "Heartbeat", "Nothing",
     "Email Opened", "Email Link Clicked", "Email Replied", "Unsubscribed", "Email Bounced",
     "Email Marked as Spam", "",
@@ -88,8 +120,11 @@ GAPS = [0, 0, 1, 1_000, 60_000, 179_999, 900_000, 3_600_000, 43_200_000, 86_400_
 NOT_OBJECTS = [b"null", b"[]", b"5", b'"x"', b"[[1]]"]
 
 
-def registry_of_all() -> Log:
-    return Log(TEMPLATE, *CAMPAIGNS)
+def registry_of_all(lead: str = "ana") -> Log:
+    """A log that begins with a lead who may be written to."""
+    log = Log(TEMPLATE, *CAMPAIGNS, lead=lead)
+    log.identify(START - 1_000, email="ana@example.com")
+    return log
 
 
 def properties_of(log: Log, pick: random.Random) -> Raw:
@@ -131,7 +166,9 @@ def body_of(log: Log, at: int, pick: random.Random) -> Any:
     if dice < 0.85:
         return WakeUp(at)
     if dice < 0.92:
-        verb: Any = pick.choice(["enter", "remove", "join", "leave", "subscribe", "unsubscribe"])
+        verb: Any = pick.choice(
+            ["enter", "remove", "join", "leave", "subscribe", "subscribe", "unsubscribe"]
+        )
         target = pick.choice(["nurture", "dates", "hot", "trial", "email", "unknown"])
         return ByHand(verb, target, rules=pick.random() < 0.9)
     if not log.commands:

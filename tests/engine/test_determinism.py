@@ -60,6 +60,7 @@ def records_of(seed: int, count: int) -> list[Record]:
 
     log.handle = handled  # type: ignore[method-assign]
     run(log, random.Random(seed), count)
+    assert len(taken) == count
     return taken
 
 
@@ -85,11 +86,15 @@ def test_wherever_the_state_was_written_and_read_again(seed: int) -> None:
 
 def test_a_registry_made_again_from_the_changes_folds_alike() -> None:
     registries = Registries()
-    for number, document in enumerate([TEMPLATE, *CAMPAIGNS]):
+    documents = [TEMPLATE, *CAMPAIGNS, "{list: later}"]
+    for number, document in enumerate(documents):
         registries.append(number, change_of(document))
+    registries._kept.clear()
+    again = registries.at(len(documents) - 2)
+    assert again.lists == {}
     records = records_of(9, 100)
     ends = []
-    for registry in (registries.at(3), registry_of(TEMPLATE, *CAMPAIGNS)):
+    for registry in (again, registry_of(TEMPLATE, *CAMPAIGNS)):
         lead: Lead | None = None
         for record in records:
             lead = handle(lead, reread(record), registry).lead
