@@ -22,6 +22,7 @@ from schemas.changes import Change
 from schemas.errors import Halt
 from schemas.records import Interaction, Record
 from schemas.state import Lead, Prefix
+from streams.engine.changes import History
 from streams.engine.handle import Handled, concerns, handle
 from streams.engine.registry import Registries, Registry
 from streams.partition.bounds import Bounds
@@ -30,7 +31,7 @@ from streams.partition.markers import change_marker
 from streams.partition.partition import LeadPartition
 from streams.simulation.crash_broker import Broker
 from streams.simulation.crash_process import Process, Tail, lost_ownership
-from streams.simulation.crash_traffic import EXPLOSIVE, Traffic, base_changes, later_change
+from streams.simulation.crash_traffic import EXPLOSIVE, LEADS, Traffic, base_changes, later_change
 from streams.simulation.invariants import violations
 
 PARTITIONS = 4
@@ -50,9 +51,10 @@ def exploding() -> Engine:
         record: Record,
         registry: Registry,
         before_effect: Callable[[Lead | None], None],
-        keep_refusals: bool = False,
+        keep_refusals: bool,
+        history: History,
     ) -> Handled:
-        handled = handle(lead, record, registry, before_effect, keep_refusals)
+        handled = handle(lead, record, registry, before_effect, keep_refusals, history)
         body = record.body
         if isinstance(body, Interaction) and body.event == EXPLOSIVE:
             if lead is not None:
@@ -85,16 +87,21 @@ class Run:
         self.changes = Registries()
         self.violations: list[str] = []
         self.bounds = Bounds(
-            changed_leads=rng.choice([2, 5, 5_000]), wakes_open=rng.choice([3, 99])
+            flush_ms=rng.choice([1_000, 20_000]),
+            changed_leads=rng.choice([3, 5_000]),
+            wakes_open=rng.choice([3, 99]),
         )
-        self.traffic = Traffic(rng, PARTITIONS)
+        self.traffic = Traffic(rng, PARTITIONS, rng.choice([4, 8, len(LEADS)]))
         self._owners: dict[int, Process] = {}
         self._zombies: list[Process] = []
         self._unmarked: list[tuple[int, int]] = []  # change, partition
         self._generation = 0
+        self._portion = rng.choice([2, 6])
         pace = (0.3, 1, 1, 3)  # fast and slow acknowledgements, bursts, long pauses
         self._weights = [weight * rng.choice(pace) for weight in _WEIGHTS]
-        self._left = {"record": RECORDS + rng.randrange(20), "change": CHANGES, "crash": CRASHES}
+        self._records = RECORDS + rng.randrange(20)  # still to come
+        kinds = ["change"] * CHANGES + ["crash"] * CRASHES
+        self._plan = sorted((rng.randrange(self._records), kind) for kind in kinds)
 
     def engine(self) -> Engine:
         """A new engine for one partition object, or for the fold that it is compared with."""
@@ -115,7 +122,7 @@ class Run:
             self._mark(*number)
         self._unmarked = []
         self._take_over(range(PARTITIONS))
-        while any(self._left.values()):
+        while self._records or self._plan:
             self._step()
         self._come_to_rest()
         return self.violations or violations(self)
@@ -123,17 +130,16 @@ class Run:
     # steps
 
     def _step(self) -> None:
-        left, rng = self._left, self.rng
-        kind = rng.choices(_STEPS, self._weights)[0]
-        if kind == "record" and left["record"]:
-            left["record"] -= 1
-            issued = self.broker.log(topics.COMMANDS, rng.randrange(PARTITIONS)).records
-            self.broker.append(topics.LEAD_EVENTS, *self.traffic.next(issued))
-        elif kind == "change" and left["change"]:
-            left["change"] -= 1
+        rng = self.rng
+        if self._plan and self._plan[-1][0] >= self._records:
+            kind = self._plan.pop()[1]
+        else:
+            kind = rng.choices(_STEPS, self._weights)[0]
+        if kind == "record":
+            self._record(rng.randrange(1, 4))
+        elif kind == "change":
             self._publish(later_change(rng))
-        elif kind == "crash" and left["crash"]:
-            left["crash"] -= 1
+        elif kind == "crash":
             self._crash()
         elif kind == "mark" and self._unmarked:
             self._mark(*self._unmarked.pop(0))
@@ -151,10 +157,20 @@ class Run:
             self._work(kind)
         self._age()
 
+    def _record(self, most: int) -> None:
+        for _ in range(min(most, self._records)):
+            self._records -= 1
+            issued = self.broker.log(topics.COMMANDS, self.rng.randrange(PARTITIONS)).records
+            self.broker.append(topics.LEAD_EVENTS, *self.traffic.next(issued))
+
     def _work(self, kind: str) -> None:
         """Something happens in one process, perhaps in one that should be no more."""
         rng = self.rng
         process = rng.choice([*self._in_order(), *self._zombies])
+        self._something(process, kind)
+
+    def _something(self, process: Process, kind: str) -> None:
+        rng = self.rng
         if not process.partitions:
             return
         partition = rng.choice(list(process.partitions.values()))
@@ -164,7 +180,7 @@ class Run:
             elif kind == "tick":
                 process.tick(partition, rng.random() < 0.9)
             elif kind == "transmit":
-                process.transmit(rng, 6)
+                process.transmit(rng, self._portion)
             elif kind == "acknowledge":
                 process.acknowledge(rng)
             elif kind == "commit":
@@ -194,6 +210,11 @@ class Run:
         rng = self.rng
         process = rng.choice(self._in_order())
         numbers = list(process.partitions)
+        for _ in range(rng.choice([0, 10, 60])):  # much is on its way when it happens
+            if rng.random() < 0.2:
+                self._record(1)
+            self._pass(rng.choice([0, 0, 0, 21_000]))
+            self._something(process, rng.choice(_HURRY))
         if rng.random() < 0.4:
             process.zombie_steps = rng.randrange(400)
             self._zombies.append(process)
@@ -256,7 +277,7 @@ class Run:
             self._pass(self.rng.choice([60_000, 1_200_000]))
             for process in self._in_order():
                 self._round(process)
-            if any(self._left.values()):
+            if self._records:
                 self._age()
 
     def _round(self, process: Process) -> bool:
@@ -296,10 +317,11 @@ class Run:
 
 
 _STEPS = (
-    "record", "deliver", "transmit", "acknowledge", "tick", "learn", "time", "mark", "change",
-    "crash", "move", "compact", "long time", "give up marking", "commit",
+    "record", "deliver", "transmit", "acknowledge", "tick", "learn", "time", "mark",
+    "move", "compact", "long time", "give up marking", "commit",
 )  # fmt: skip
-_WEIGHTS = (30, 30, 40, 40, 25, 6, 20, 3, 0.7, 1, 0.5, 1, 0.7, 0.5, 1)
+_WEIGHTS = (20, 30, 40, 40, 25, 6, 20, 3, 0.5, 1, 0.7, 0.5, 0.5)
+_HURRY = ("deliver", "deliver", "tick", "transmit", "transmit", "acknowledge")
 
 
 def main(arguments: list[str]) -> int:
