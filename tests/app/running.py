@@ -28,11 +28,11 @@ def environ(**more: str) -> dict[str, str]:
     return plain | more
 
 
-def dripline(*words: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+def dripline(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "app", *words],
-        capture_output=True, text=True, check=False, cwd=ROOT, env=environ(), timeout=240, **kwargs,
+        capture_output=True, text=True, check=False, cwd=ROOT, env=environ(**env), timeout=240,
     )  # fmt: skip
 
 
