@@ -22,7 +22,9 @@ DAY_MS = 24 * HOUR_MS
 EARLIEST_MS = -62_000_000_000_000  # in the year 5: nothing is computed before it
 LATEST_MS = 253_370_764_800_000  # 9999-01-01: nor behind it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _MS = timedelta(milliseconds=1)
+_NONE = timedelta()
 UTC_ZONE = zoneinfo.ZoneInfo("UTC")
 
 
@@ -42,8 +44,8 @@ def known_zone(name: str) -> bool:
 
 def local(ms: int, at: tzinfo) -> datetime:
     """The naive local time of an instant; beyond the calendar's range its edge."""
-    ms = min(max(ms, EARLIEST_MS), LATEST_MS)
-    return (_EPOCH + ms * _MS).astimezone(at).replace(tzinfo=None, fold=0)
+    since = min(max(ms, EARLIEST_MS), LATEST_MS) * _MS
+    return _LOCAL_EPOCH + since + ((_EPOCH + since).astimezone(at).utcoffset() or _NONE)
 
 
 def instant(moment: datetime, at: tzinfo, *, last: bool = False) -> int:
@@ -52,14 +54,17 @@ def instant(moment: datetime, at: tzinfo, *, last: bool = False) -> int:
     A time that the clock skips moves forward by the gap; one that comes twice means the first,
     or with `last` the second.
     """
-    aware = moment.replace(tzinfo=at, fold=1 if last and not _skipped(moment, at) else 0)
-    return (aware - _EPOCH) // _MS
+    offset = at.utcoffset(moment) or _NONE
+    if last:  # of a time that comes twice, the second has the smaller offset
+        offset = min(offset, at.utcoffset(moment.replace(fold=1)) or _NONE)
+    return (moment - _LOCAL_EPOCH - offset) // _MS
 
 
 def _skipped(moment: datetime, at: tzinfo) -> bool:
-    """Whether the clock skips this local time."""
-    aware = moment.replace(tzinfo=at, fold=0)
-    return aware.astimezone(UTC).astimezone(at).replace(tzinfo=None, fold=0) != moment
+    """Whether the clock skips this local time: it has then the offset from before the gap, or
+    (fold=1) the larger one from behind it."""
+    before, behind = at.utcoffset(moment), at.utcoffset(moment.replace(fold=1))
+    return (before or _NONE) < (behind or _NONE)
 
 
 def add(ms: int, duration: Duration, at: tzinfo) -> int:
@@ -99,7 +104,7 @@ def schedule(ms: int, when: When, at: tzinfo) -> int:
 
 
 def _time_of_day(day: date, minutes: int) -> datetime:
-    return datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)  # noqa: DTZ001
+    return datetime(day.year, day.month, day.day, minutes // 60, minutes % 60)  # noqa: DTZ001
 
 
 def _at_time(ms: int, minutes: int, days: frozenset[int], at: tzinfo) -> int:
