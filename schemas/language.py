@@ -155,15 +155,11 @@ NOT_YET: Final = frozenset({
     "campaign.on_resume!=run_late",
     "campaign.removed_steps",
     "campaign.resume_completed!=false",
-    "list.when",
     "step.forget_lead",
     "step.notify",
     "step.push_to_crm",
     "step.send_push",
     "step.send_sms",
-    "trigger.date",
-    "trigger.date_field",
-    "trigger.joins_list.existing!=false",
 })  # fmt: skip
 
 _ERRORS: Final = (

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 NEVER = (1 << 63) - 1  # "next due" of a lead without timers
 QUARANTINED = -1  # "next due" of a quarantined lead: nobody wakes it, its prefix says so
+QUARANTINED = 0xFFFFFFFF  # stands for `change` in the prefix of a quarantined lead
 QUARTER_MS = 900_000
 MARKER_KEY = b"\0marker"
 FENCE_KEY = b"\0fence"
@@ -204,10 +205,20 @@ def next_due(lead: Lead) -> int:
     return due
 
 
+def prefix(lead: Lead, watermark: int) -> Prefix:
+    """The prefix of a lead whose last record lies at `watermark`.
+
+    A quarantined lead is never due and takes no changes in.
+    """
+    if lead.quarantined:
+        return Prefix(NEVER, watermark, QUARANTINED, lead.quarter)
+    return Prefix(next_due(lead), watermark, lead.change, lead.quarter)
+
+
 def encode(lead: Lead, watermark: int) -> bytes:
     """The stored value of a lead whose last record lies at `watermark`."""
-    head = PREFIX.pack(next_due(lead), watermark, lead.change, lead.quarter)
-    return head + _encode_lead(lead)
+    head = prefix(lead, watermark)
+    return PREFIX.pack(head.next_due, watermark, head.change, head.quarter) + _encode_lead(lead)
 
 
 def decode(value: bytes) -> Lead:

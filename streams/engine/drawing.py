@@ -172,8 +172,9 @@ def _jump(source: Box, target: Box, lane: float) -> str:
 
 def _lanes(jumps: list[tuple[Box, Box]], width: float) -> list[float]:
     """Each jump's lane: left of all nodes or right of them, whichever is nearer."""
-    left, right = -LANE_GAP, width + LANE_GAP
-    lanes = []
+    left: float = -LANE_GAP
+    right = width + LANE_GAP
+    lanes: list[float] = []
     for source, _ in jumps:
         if source.x < width / 2:
             lanes.append(left)

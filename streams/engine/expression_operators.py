@@ -42,7 +42,7 @@ def equal(a: Any, b: Any) -> bool:
     """`==`: null equals nothing, true is not 1; containers are compared without recursion."""
     if a is None or b is None:
         return False
-    pending = [(a, b)]
+    pending: list[tuple[Any, Any]] = [(a, b)]
     while pending:
         a, b = pending.pop()
         if a is b:
@@ -51,7 +51,7 @@ def equal(a: Any, b: Any) -> bool:
         if kind is list or kind is dict:
             if type(b) is not kind or len(a) != len(b):
                 return False
-            if kind is list:
+            if isinstance(a, list):
                 pending.extend(zip(a, b, strict=True))
             elif a.keys() != b.keys():
                 return False

@@ -14,7 +14,7 @@ from schemas import facts as f
 from schemas.commands import Command
 from schemas.ids import short_hash
 from schemas.records import ByHand, Interaction, Outcome, Record, WakeUp
-from schemas.state import QUARTER_MS, Lead, Prefix
+from schemas.state import QUARANTINED, QUARTER_MS, Lead, Prefix
 from streams.engine.changes import History, catch_up
 from streams.engine.decide import changed_by, happen, made_by_hand, settle, take_outcome
 from streams.engine.events import names_zone
@@ -53,6 +53,7 @@ def concerns(prefix: Prefix | None, record: Record, registry: Registry) -> bool:
     if prefix is not None and (
         record.time_ms > prefix.next_due
         or registry.last_touching >= prefix.change
+        or prefix.change == QUARANTINED  # not for the engine, but the partition must see it
         or (record.time_ms // QUARTER_MS > prefix.quarter and not body.historical)
         or names_zone(body)
     ):

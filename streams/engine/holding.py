@@ -36,9 +36,11 @@ def hold(turn: Turn, journey: Journey, channel: str, after: str) -> Hold | None:
     `after` is the id of the wait step just before in the run, "" if there was none.
     """
     limits = turn.plan(journey).definition.limits
-    zone = turn.zone_of(journey)
     frequency = limits.frequency.get(channel)
     delay = frequency if frequency is not None and frequency.then == "delay" else None
+    if limits.quiet_hours is None and not limits.quiet_days and delay is None:
+        return None
+    zone = turn.zone_of(journey)
     sends = turn.lead.sends.get(channel, [])
     window = _window(turn, journey, after)
     free = _free(turn.now, delay, sends, zone)

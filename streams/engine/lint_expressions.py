@@ -40,6 +40,8 @@ def check_expressions(definition: Definition, findings: Findings) -> None:
 
 
 def _check_bound(definition: Definition, findings: Findings) -> None:
+    if definition.per is None:
+        return
     for place, trigger in every_trigger(definition):
         if place == "enter" or trigger.verb not in CARRIERS:
             continue

@@ -7,7 +7,7 @@ issue, of exactly the paths that its template and texts name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from schemas import facts as f
@@ -17,6 +17,7 @@ from schemas.ids import command_id
 from schemas.state import QUARTER_MS, Journey, Token
 from streams.engine import time
 from streams.engine.changing import ADDRESSES, BOUNCED, UNSUBSCRIBED
+from streams.engine.expression_names import EVENT_PARTS
 from streams.engine.holding import Hold, hold, too_many
 from streams.engine.liquid_paths import paths
 from streams.engine.plan import STOP, Mover, Node
@@ -193,23 +194,33 @@ def data_for(turn: Turn, journey: Journey, wanted: Iterable[str]) -> dict[str, A
 
 
 def _source(turn: Turn, journey: Journey, head: str, name: str) -> Any:
-    lead = turn.lead
+    """An object in which `name` can be looked up, where there is such a thing."""
     if head == "lead":
-        own = {
-            "id": turn.lead_id, "points": lead.points, "tags": lead.tags, "lists": lead.lists,
-            "timezone": turn.zone_of(journey).key, "created_at": f.iso(lead.created_at),
-            "last_seen_at": f.iso(lead.quarter * QUARTER_MS),
-        }  # fmt: skip
-        return {name: own[name]} if name in own else lead.traits
+        own = _OWN.get(name)
+        return turn.lead.traits if own is None else {name: own(turn, journey)}
     if head == "journey":
-        return {
-            "id": journey.id, "campaign": journey.campaign, "run": journey.run,
-            "entered_at": f.iso(journey.entered_at), "variant": dict(journey.splits),
-        }  # fmt: skip
-    event = {"entry": journey.entry, "event": turn.at_hand}.get(head)
-    if event is None:
-        return None
-    return {"name": event.name, "properties": event.properties, "context": event.context}
+        part = _JOURNEY.get(name)
+        return None if part is None else {name: part(journey)}
+    event = journey.entry if head == "entry" else turn.at_hand if head == "event" else None
+    return None if event is None else {name: getattr(event, name)} if name in EVENT_PARTS else None
+
+
+_OWN: dict[str, Callable[[Turn, Journey], Any]] = {
+    "id": lambda turn, journey: turn.lead_id,
+    "points": lambda turn, journey: turn.lead.points,
+    "tags": lambda turn, journey: turn.lead.tags,
+    "lists": lambda turn, journey: turn.lead.lists,
+    "timezone": lambda turn, journey: turn.zone_of(journey).key,
+    "created_at": lambda turn, journey: f.iso(turn.lead.created_at),
+    "last_seen_at": lambda turn, journey: f.iso(turn.lead.quarter * QUARTER_MS),
+}
+_JOURNEY: dict[str, Callable[[Journey], Any]] = {
+    "id": lambda journey: journey.id,
+    "campaign": lambda journey: journey.campaign,
+    "run": lambda journey: journey.run,
+    "entered_at": lambda journey: f.iso(journey.entered_at),
+    "variant": lambda journey: dict(journey.splits),
+}
 
 
 def _pick(source: Any, names: list[str]) -> tuple[Any, bool]:

@@ -15,7 +15,8 @@ class Bounds(Struct, frozen=True):
     leads quarantined among the last `quarantine_window` records end the process.
     `wakes_per_second` and `wakes_open` (sent and not yet back) pace the waker; after
     `wake_timeout_ms` one counts as lost. `change_marker_ms`: how long a change marker may be
-    missing before it is appended.
+    missing before it is appended. `walked_leads`: so many leads are looked at in one tick after a
+    change that touches leads.
     """
 
     flush_ms: int = 1_000
@@ -29,6 +30,7 @@ class Bounds(Struct, frozen=True):
     wakes_open: int = 8_000
     wake_timeout_ms: int = 30_000
     change_marker_ms: int = 10_000
+    walked_leads: int = 5_000
 
 
 DEFAULTS = Bounds()

@@ -23,6 +23,7 @@ from streams.partition.effects import Effects, Place
 from streams.partition.handling import Engine
 from streams.partition.intake import Intake, Marked, hidden_problem
 from streams.partition.quarantine import fatal, where
+from streams.partition.walking import Effective
 from streams.ports import LogRecord
 
 DECODED_LEADS = 20_000
@@ -54,6 +55,7 @@ class Fold:
         self._secret = secret
         self._keep_refusals = keep_refusals
         self._handle = handle
+        self._history = Effective(self, registries)
         self._stored: dict[bytes, bytes] = {}
         self._decoded: dict[bytes, Lead] = {}
         self._watermarks: dict[bytes, int] = {}
@@ -91,7 +93,9 @@ class Fold:
                 before.append(encode(lead, 0))
 
         try:
-            handled = self._handle(lead, record, self._registry, keep, self._keep_refusals)
+            handled = self._handle(
+                lead, record, self._registry, keep, self._keep_refusals, self._history
+            )
         except Exception as error:
             undone = decode(before[0]) if before else lead
             if undone is not None:

@@ -9,6 +9,7 @@ from schemas.errors import DataError, Halt
 from schemas.facts import CampaignChanged, Quarantined, row
 from schemas.records import Record, WakeUp
 from schemas.state import NEVER, PREFIX, Lead, Prefix, decode
+from streams.engine.changes import History
 from streams.engine.handle import Handled
 from streams.engine.registry import EMPTY, Registries, Registry
 from streams.partition.bounds import Bounds
@@ -20,6 +21,7 @@ from streams.partition.markers import Markers
 from streams.partition.quarantine import QuarantineWindow, fatal, where
 from streams.partition.states import States
 from streams.partition.waking import Waking
+from streams.partition.walking import Effective, Walking
 from streams.ports import LogRecord
 
 
@@ -31,8 +33,9 @@ class Engine(Protocol):
         lead: Lead | None,
         record: Record,
         registry: Registry,
-        before_effect: Callable[[Lead | None], None] = ...,
-        keep_refusals: bool = ...,
+        before_effect: Callable[[Lead | None], None],
+        keep_refusals: bool,
+        history: History,
     ) -> Handled: ...
 
 
@@ -74,6 +77,8 @@ class Handling:
         self._handle = handle
         self._concerns = concerns
         self._intake = Intake(number, partitions, self.states.slots, bounds.record_bytes)
+        self._history = Effective(self.markers, registries)
+        self.walking = Walking(self.states, self._history)
         self._window = QuarantineWindow(number, bounds)
         self._registry = EMPTY
         self._ready = False  # the registry in force has been looked up
@@ -86,11 +91,8 @@ class Handling:
 
     def work(self, records: Sequence[LogRecord], effects: Effects) -> int:
         """Handle records in order, as far as the registry allows; tells how many are done."""
-        if not self._ready:
-            if self._must_wait(self.markers.change):
-                return 0
-            self._registry = self.registry_in_force(self.markers.change)
-            self._ready = True
+        if not self.ready():
+            return 0
         states, concerns, counts = self.states, self._concerns, self.counts
         slots, values, changed = states.slots, states.values, states.changed
         unpack, read = PREFIX.unpack_from, self._intake.read
@@ -131,6 +133,19 @@ class Handling:
         counts.skipped += skipped
         return done
 
+    def ready(self) -> bool:
+        """Whether the registry in force is known, which is looked up once after the recovery."""
+        if not self._ready and not self._must_wait(self.markers.change):
+            self._registry = self.registry_in_force(self.markers.change)
+            self.walking.begin(self._registry)
+            self._ready = True
+        return self._ready
+
+    def begin_walk(self) -> None:
+        """After the recovery: whoever has not taken in what was in force already is due."""
+        if self.markers.change <= self._registries.newest:
+            self.ready()
+
     def _gap(self, offset: int) -> Halt:
         return Halt(
             f"partition {self._number}: offset {self.next} was to come next, {offset} came: what "
@@ -153,7 +168,7 @@ class Handling:
     ) -> None:
         effect = self._conclude(raw, record, slot, prefix, effects)
         if type(record.body) is WakeUp and slot is not None:
-            self.waking.returned(slot, self.states.due(slot), record.time_ms, effect)
+            self.waking.returned(slot, self.walking.due(slot), record.time_ms, effect)
 
     def _conclude(
         self,
@@ -174,8 +189,9 @@ class Handling:
         self._slot, self._copy = slot, None
         try:
             handled = self._handle(
-                lead, record, self._registry, self._before_effect, self._keep_refusals
-            )
+                lead, record, self._registry, self._before_effect, self._keep_refusals,
+                self._history,
+            )  # fmt: skip
         except Exception as error:
             return self._failed(raw, record, slot, lead, error, effects)
         if handled.commands or handled.facts or handled.blocks:
@@ -293,4 +309,5 @@ class Handling:
                 self.counts.facts += len(rows)
                 count(self.counts.facts_by_kind, CampaignChanged.kind)
             self._registry = self.registry_in_force(marked.number)
+            self.walking.begin(self._registry)
         return True

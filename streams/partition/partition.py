@@ -112,6 +112,7 @@ class LeadPartition:
         self.handling.next = start
         self.handling.replayed_to = highest
         self._changelog.begin(changelog_end)
+        self.handling.begin_walk()
         return start
 
     def position(self, log_start: int, topic_id: str, from_log_start: bool) -> int:
@@ -175,7 +176,9 @@ class LeadPartition:
     def _append(self, now_ms: int, real_ms: int) -> list[Output]:
         """What the owner itself writes into the log: wake-ups, change markers that are missing."""
         states = self._states
-        woken = self.handling.waking.due(now_ms, real_ms, states.due)
+        waking, walking = self.handling.waking, self.handling.walking
+        walking.walk(waking.index, self._bounds.walked_leads)
+        woken = waking.due(now_ms, real_ms, walking.due)
         records = [wake_up(states.keys[slot], due, self.number) for slot, due in woken]
         missing = None
         if self.handling.waiting_for is None:
@@ -244,10 +247,14 @@ class LeadPartition:
         """The records of a flush: the marker vouches for the states, so it comes last."""
         return [*states, marker]
 
+    def may_write(self, flush: Flush) -> bool:
+        """Its states may go out: every effect that they hold is durable."""
+        return flush.ready(self._unacknowledged)
+
     def _write(self) -> list[Output]:
         """Produce the states of the flush as soon as they may go out."""
         flush = self._flush
-        if flush is None or flush.ticket or not flush.ready(self._unacknowledged):
+        if flush is None or flush.ticket or not self.may_write(flush):
             return []
         self._tickets += 1
         flush.ticket = self._tickets
@@ -349,7 +356,9 @@ class LeadPartition:
     @property
     def next_due(self) -> int:
         """The earliest timer of all leads, or `NEVER`; leads with an open wake-up left out."""
-        return self.handling.waking.index.earliest()
+        earliest = self.handling.waking.index.earliest()
+        since = self.handling.walking.waits_since
+        return earliest if since is None else min(earliest, since)
 
     @property
     def counts(self) -> PartitionCounts:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from schemas.state import PREFIX, Lead, Prefix, decode, encode, next_due
+from schemas.state import PREFIX, Lead, Prefix, decode, encode, prefix
 
 _WATERMARK = struct.Struct(">8xq")
 
@@ -89,9 +89,8 @@ class States:
     def put(self, slot: int, lead: Lead, watermark: int) -> Prefix:
         """This lead changed with the record at `watermark`: it goes with the next flush."""
         self._hot[slot] = lead
-        prefix = Prefix(next_due(lead), watermark, lead.change, lead.quarter)
-        self.changed[slot] = prefix
-        return prefix
+        head = self.changed[slot] = prefix(lead, watermark)
+        return head
 
     def put_back(self, slot: int, lead: Lead) -> None:
         """The decoded lead is this one after all."""
@@ -111,8 +110,8 @@ class States:
         What somebody else wrote with a watermark beyond `handled` waits until we are there too.
         """
         records = {}
-        for slot, prefix in self.changed.items():
-            value = self.values[slot] = encode(self._hot[slot], prefix.watermark)
+        for slot, head in self.changed.items():
+            value = self.values[slot] = encode(self._hot[slot], head.watermark)
             records[self.keys[slot]] = value
         self.changed = {}
         for key in [key for key, watermark in self.again.items() if watermark <= handled]:

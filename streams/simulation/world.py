@@ -29,7 +29,8 @@ from streams.ports import Headers, Outgoing, Output, Produce, StoredRecord
 
 SECRET = b"simulation"
 TOPIC_ID = "simulation"
-_BOUNDS = Bounds(wakes_per_second=1_000_000_000, wakes_open=1_000_000_000)
+_ALL = 1_000_000_000
+_BOUNDS = Bounds(wakes_per_second=_ALL, wakes_open=_ALL, walked_leads=_ALL)
 
 
 class Letter(Struct, frozen=True):
@@ -135,9 +136,9 @@ class World:
         """Move the clock; every timer due before `to_ms` (or at it) is woken at its due time."""
         while self.next_due < NEVER and self.next_due < to_ms + inclusive:
             due = max(self.next_due, self.now)
-            before = len(self.log)
+            before = (len(self.log), self.next_due)
             self._carry_out(self._partition.tick(due))
-            if len(self.log) == before:
+            if (len(self.log), self.next_due) == before:
                 raise RuntimeError(f"a timer is due at {facts.iso(due)} and nobody was woken")
         self.now = max(self.now, to_ms)
 

@@ -260,8 +260,6 @@ def test_what_is_not_built_yet_is_told_and_read() -> None:
         """
     ).replace("{event: E}", "[{date_field: born, yearly: true}, {joins_list: a, existing: true}]")
     assert places(lint(text)) == [
-        ("not-yet", "enter[0].date_field"),
-        ("not-yet", "enter[1].existing"),
         ("not-yet", "steps[0].send_sms"),
         ("not-yet", "steps[4].forget_lead"),
     ]
