@@ -116,7 +116,11 @@ def _post(
     settings = load_settings()
     instance = Instance.of(settings, url)
     key = write_key_of(instance, write_key, settings.keys())
-    pace = Pace(clock_of(instance)) if live else None
+    pace = None
+    if live:
+        clock = clock_of(instance)
+        pace = Pace(clock)
+        terminal.note(f"paced as they happened, {clock.speed:g} times as fast")
     poster = Poster(instance, key, pace)
     with terminal.progress() as progress:
         bar = progress.add_task("sending", total=position.size, note="")

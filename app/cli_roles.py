@@ -77,7 +77,8 @@ def up(
 
     Prints the addresses. Ctrl-C drains and stops. The embedded broker keeps its log in memory.
     """
-    from app.up import Wishes, run
+    from app.running import Wishes
+    from app.up import run
 
     return run(
         load_settings(),

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from app.clock import Clock
+from app.clock import Clock, system_clock
 from app.instance import Instance
 from schemas.errors import Unreachable, UsageError
 
@@ -56,8 +56,13 @@ class Pace:
 
 
 def clock_of(instance: Instance) -> Clock:
-    """The instance's clock, as `GET /api/clock` tells it."""
+    """The instance's clock, as `GET /api/clock` tells it; real time where nobody tells it.
+
+    A collector without pages has no API: it is one on a real broker, whose clock is the wall's.
+    """
     told = instance.get("/api/clock")
+    if told is None:
+        return system_clock()
     if not isinstance(told, dict) or "now_ms" not in told:
         raise Unreachable(f"{instance.url}/api/clock does not tell the time: is it Dripline?")
     return Clock(time.monotonic_ns(), int(told["now_ms"]), float(told.get("speed", 1.0)))

@@ -12,62 +12,22 @@ import contextlib
 import os
 import signal
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import TypeVar
 
 import uvloop
-from msgspec import Struct
 
 from app import logs, up_parts, up_texts
-from app.clock import Clock, starting_clock, system_clock
+from app.clock import starting_clock, system_clock
+from app.demo.run import run as run_demo
 from app.embedded.broker import EmbeddedBroker
 from app.embedded.catcher import Catcher
-from app.embedded.inbox import Inbox
+from app.running import Running, Wishes
 from app.settings import Settings
-from app.supervisor import Child
 from app.web.guard import check_binding
 from schemas.errors import Halt, UsageError
 
 INTERRUPTED_STATUS = 130
 Result = TypeVar("Result")
-
-
-class Wishes(Struct, frozen=True):
-    """What was said on the command line; None: the setting, or the default."""
-
-    demo: bool = False
-    speed: float = 1.0
-    kafka: str | None = None
-    campaigns: Path | None = None
-    port: int | None = None
-    seed: int = 1
-
-
-class Running(Struct, frozen=True):
-    """What runs: the settings in force for every role, and what the parent holds itself.
-
-    `inbox` is None when mails go to DRIPLINE_SMTP, `broker` when Kafka is somebody else's.
-    """
-
-    settings: Settings
-    wishes: Wishes
-    clock: Clock
-    broker: EmbeddedBroker | None
-    inbox: Inbox | None
-    catcher: Catcher
-    children: tuple[Child, ...]
-
-    @property
-    def url(self) -> str:
-        """Where the page is, for this machine."""
-        host = self.settings.host
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host  # noqa: S104
-        return f"http://{shown}:{self.settings.port}"
-
-    @property
-    def write_key(self) -> str:
-        """One of the write keys."""
-        return min(self.settings.keys())
 
 
 def run(settings: Settings, wishes: Wishes) -> int:
@@ -138,8 +98,6 @@ async def _serve(settings: Settings, wishes: Wishes) -> None:
         running = await watch.during(_start(settings, wishes, stack, watch))
         up_texts.addresses(running)
         if wishes.demo:
-            from app.demo.run import run as run_demo
-
             stack.push_async_callback(watch.end, watch.add(run_demo(running)))
         await watch.failed()
 

@@ -10,7 +10,6 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
@@ -23,14 +22,12 @@ from app.collector.role import collector_app, event_log
 from app.embedded.broker import EmbeddedBroker
 from app.embedded.inbox import Inbox
 from app.http import combined, listen, serve
+from app.running import Running
 from app.settings import PREFIX, Settings, environment
 from app.supervisor import Child
 from app.web.app import web_app
 from schemas.changes import Change, digest_of
 from schemas.errors import Unreachable, UsageError
-
-if TYPE_CHECKING:
-    from app.up import Running
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 EXAMPLES_URL = "http://127.0.0.1:8080"  # as the examples have it

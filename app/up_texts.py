@@ -6,18 +6,16 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import orjson
 
 from app import terminal
 from app.publishing import Published
+from app.running import Running
+from app.settings import Settings
 from schemas.facts import iso
 
-if TYPE_CHECKING:
-    from app.settings import Settings
-    from app.up import Running
-
+DEFAULT_PORT = 8080  # where commands look without --url
 IN_MEMORY = (
     "The log is in memory: when this ends, every lead and event is gone. To keep them, run an "
     "Apache Kafka and start `dripline up --kafka HOST:PORT` (DRIPLINE_SECRET set)."
@@ -82,6 +80,8 @@ def addresses(running: Running) -> None:
             f"  clock      {running.clock.speed:g} times faster, it is {_now(running)}; messages "
             "do not expire by default"
         )
+    if running.settings.port != DEFAULT_PORT:
+        lines.append(f"  commands   of dripline that ask it need --url {url}")
     lines += ["", "Send events:", "  " + curl(running), ""]
     if running.broker is not None:
         lines += [IN_MEMORY, ""]

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import aiohttp
 import orjson
@@ -23,9 +22,7 @@ from app.demo.site import measured
 from app.demo.tally import Tally, follow
 from app.demo.texts import line, next_things, summary
 from app.demo.traffic import Event, Traffic
-
-if TYPE_CHECKING:
-    from app.up import Running
+from app.running import Running
 
 SUMMARY_SECONDS = 60.0
 STEP_SECONDS = 0.1

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from app import up_texts
 from app.demo.readers import Read
 from app.demo.tally import Tally
+from app.running import Running
 from schemas.facts import iso
-
-if TYPE_CHECKING:
-    from app.up import Running
 
 _DAYS = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")  # the epoch was a Thursday
 _DAY_MS = 86_400_000
-DEFAULT_PORT = 8080
 
 
 def line(running: Running, tally: Tally, events: int, read: Read) -> str:
@@ -51,7 +48,7 @@ def summary(running: Running, tally: Tally, events: int, read: Read) -> list[str
 
 def next_things(running: Running, tally: Tally) -> list[str]:
     """What to try while it runs."""
-    at = "" if running.settings.port == DEFAULT_PORT else f" --url {running.url}"
+    at = "" if running.settings.port == up_texts.DEFAULT_PORT else f" --url {running.url}"
     lead = tally.busiest() or "v-00001"
     things = {
         f"{running.url}/": "the page: campaigns, facts, mails",
