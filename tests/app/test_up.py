@@ -79,8 +79,10 @@ def kill(running: Up, role: str) -> None:
     assert any(f"the {role} ended (killed by SIGKILL)" in line for line in running.err)
 
 
-def test_a_worker_that_is_killed_is_started_again_and_loses_nothing() -> None:
-    with up("--campaigns", EXAMPLES) as running:
+def test_what_is_killed_is_started_again_but_without_the_broker_all_ends() -> None:
+    running = Up("--campaigns", EXAMPLES)
+    try:
+        running.started()
         sign_up(running, "ana")
         eventually("the welcome mail", lambda: mails_to(running, ANA))
         for role in ("worker", "delivery"):
@@ -90,12 +92,6 @@ def test_a_worker_that_is_killed_is_started_again_and_loses_nothing() -> None:
             eventually("its mail", partial(mails_to, running, address))
         assert len(mails_to(running, ANA)) == 1
         assert dripline("verify", "--url", running.url).returncode == 0
-
-
-def test_without_its_broker_everything_ends_with_status_70() -> None:
-    running = Up("--campaigns", EXAMPLES)
-    try:
-        running.started()
         children = descendants(running.process.pid)
         os.kill(running.pids()["broker"], signal.SIGKILL)
         assert running.ended() == 70
@@ -105,26 +101,18 @@ def test_without_its_broker_everything_ends_with_status_70() -> None:
     eventually("no child is left", lambda: not any(map(alive, children)), 20)
 
 
-def test_no_child_outlives_a_parent_that_was_killed() -> None:
-    running = Up("--campaigns", EXAMPLES)
-    try:
-        running.started()
-        children = descendants(running.process.pid)
-        assert len(children) >= 4
-    finally:
-        running.stop(signal.SIGKILL)
-    eventually("no child is left", lambda: not any(map(alive, children)), 40)
-
-
-def test_a_taken_port_means_the_next_one() -> None:
+def test_a_taken_port_means_the_next_one_and_no_child_outlives_a_killed_parent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         running = Up(port=port)
         try:
             running.started()
+            children = descendants(running.process.pid)
+            assert len(children) >= 4
         finally:
-            running.stop()
+            running.stop(signal.SIGKILL)
     assert any(f"port {port} is taken: using {port + 1}" in line for line in running.err)
+    eventually("no child is left", lambda: not any(map(alive, children)), 40)
 
 
 def test_campaigns_with_an_error_are_not_started(tmp_path: Any) -> None:
