@@ -6,6 +6,7 @@ reason.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,6 +17,7 @@ from schemas.state import Entry, Journey, Lead, Past, encode
 from streams.engine import bounds, time
 from streams.engine.events import Event, Occurrence
 from streams.engine.evolve import journey_of, past_key
+from streams.engine.liquid_paths import split_paths
 from streams.engine.plan import Plan, walk
 
 if TYPE_CHECKING:
@@ -210,20 +212,20 @@ def _entry(turn: Turn, plan: Plan, event: Event | None) -> Entry:
     """Of the event that lets the lead in: its name and the paths that the version names."""
     if event is None:
         return Entry("", {}, {})
-    wanted = set(plan.entry_paths)
+    wanted = plan.entry_paths
     for name in plan.templates:
         template = turn.registry.templates.get(name)
         if template is not None:
-            wanted |= {path for path in template.paths if path.startswith("entry.")}
+            wanted |= template.paths
     kept: dict[str, dict[str, Any]] = {"properties": {}, "context": {}}
-    for path in sorted(wanted):
-        _, part, *names = path.split(".")
-        if part in kept:
-            _copy(event.properties if part == "properties" else event.context, kept[part], names)
+    for path in split_paths(wanted):
+        if path[0] == "entry" and path[1] in kept:
+            source = event.properties if path[1] == "properties" else event.context
+            _copy(source, kept[path[1]], path[2:])
     return Entry(event.name, kept["properties"], kept["context"])
 
 
-def _copy(source: Any, target: dict[str, Any], names: list[str]) -> None:
+def _copy(source: Any, target: dict[str, Any], names: Sequence[str]) -> None:
     """Copy one path; a whole object where the path ends early or goes into a list."""
     if not names:
         target.update(source)
