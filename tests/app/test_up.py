@@ -1,12 +1,16 @@
 """`dripline up` with real processes on the embedded broker."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 from functools import partial
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
+from app.access_log import parse_line
 from tests.app.running import (
     ROOT,
     Up,
@@ -50,8 +54,40 @@ def mails_to(running: Up, address: str) -> list[dict[str, Any]]:
     return [mail for mail in running.get("/api/mails?limit=1000")["mails"] if address in mail["to"]]
 
 
-def test_an_event_becomes_a_mail_and_the_command_line_can_tell_why() -> None:
+def import_history(running: Up, folder: Path) -> None:
+    """Old visits change leads and begin no journey."""
+    lines = [
+        f'192.0.2.{n} - - [17/May/2015:10:0{page}:03 +0000] "GET /blog/{page} HTTP/1.1" 200 1 '
+        '"-" "Firefox/27"'
+        for n in range(3)
+        for page in range(2)
+    ]
+    (folder / "access.log").write_text("\n".join(lines), encoding="utf-8")
+    ran = dripline(
+        "import", "access-log", str(folder / "access.log"), "--example-addresses", "--json",
+        "--url", running.url,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    counts = json.loads(ran.stdout)
+    assert (counts["accepted"], counts["rejected"], counts["invented_addresses"]) == (6, 0, 1)
+    visitor = parse_line(1, lines[-1]).visitor  # type: ignore[union-attr]
+    told = eventually("the third visitor", lambda: known(running, visitor))
+    assert told["state"]["traits"]["invented"] is True
+    assert not [fact for fact in told["facts"] if fact["fact"] == "entered"]
+
+
+def known(running: Up, lead: str) -> Any:
+    """What the API tells of a lead with a state, else None."""
+    try:
+        told = running.get(f"/api/leads/{lead}")
+    except HTTPError:
+        return None
+    return told if told["state"] else None
+
+
+def test_an_event_becomes_a_mail_and_the_command_line_can_tell_why(tmp_path: Path) -> None:
     with up("--campaigns", EXAMPLES) as running:
+        import_history(running, tmp_path)
         assert any("in memory" in line for line in running.out)
         assert send_with_the_printed_line(running) == 0
         mail = eventually("the welcome mail", lambda: mails_to(running, ANA))[0]
