@@ -53,13 +53,13 @@ def enter_by_date(turn: Turn, plan: Plan, verb: str, occurrence: Occurrence) -> 
 
 def enter_anyway(turn: Turn, plan: Plan, occurrence: Occurrence) -> None:
     """Begin a journey without asking any rule."""
-    per = _per(turn, plan, occurrence.event) if plan.per is not None else ""
+    per = _per(turn, plan, occurrence.event)
     _begin(turn, plan, "called", per or "", _entry(turn, plan, occurrence.event), occurrence)
 
 
 def _enter(turn: Turn, plan: Plan, verb: str, occurrence: Occurrence, *, by_hand: bool) -> None:
     entry = _entry(turn, plan, occurrence.event)
-    per = _per(turn, plan, occurrence.event) if plan.per is not None else ""
+    per = _per(turn, plan, occurrence.event)
     reason = _refusal(turn, plan, verb, per, entry, occurrence, by_hand=by_hand)
     if reason is not None:
         _refuse(turn, plan, verb or "called", reason)
@@ -198,7 +198,7 @@ def _reentry(turn: Turn, plan: Plan, per: str, past: Past | None, *, by_hand: bo
 
 
 def _per(turn: Turn, plan: Plan, event: Event | None) -> str | None:
-    """The value of `per` as JSON, None when there is none."""
+    """The value of `per` as JSON, None when the event has none; "" where no `per` is written."""
     if plan.per is None:
         return ""
     turn.campaign_zone = plan.definition.timezone
