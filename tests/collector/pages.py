@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import smtplib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -91,6 +92,10 @@ async def site(bootstrap: str, **environ: str) -> AsyncIterator[Site]:
         await inbox.stop()
 
 
+# Offsets rise over all tests: the broker is shared, and facts at lower ones were told before.
+_offsets = itertools.count(1)
+
+
 class Writer:
     """Writes what worker and publisher write, straight into the topics."""
 
@@ -104,7 +109,8 @@ class Writer:
         change = Change("campaign", document["campaign"], "publish", document, digest_of(document))
         self._send(CAMPAIGN_CHANGES, 0, change.key, changes.ENCODE(change))
 
-    def facts(self, lead: str, offset: int, *rows: FactRow) -> None:
+    def facts(self, lead: str, *rows: FactRow) -> None:
+        offset = next(_offsets)
         partition = partition_of(lead, PARTITIONS)
         value = ENCODE(FactList(lead, partition, offset, rows[0].at, "id", list(rows)))
         self._send(JOURNEY_FACTS, partition, lead, value)

@@ -18,7 +18,15 @@ from tests.kafka.server import KafkaServer
 pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
 
@@ -53,7 +61,7 @@ async def filled(pages: Site, writer: Writer) -> tuple[str, str]:
     writer.publish(campaign(id) | {"name": EVIL})
     told = {"campaign": id, "version": 1, "run": 1, "journey": lead}
     writer.facts(
-        lead, 1_000_000,
+        lead,
         FactRow(1, "entered", detail={"trigger": EVIL}, **told),
         FactRow(2, "step_taken", step="hello", **told),
         FactRow(3, "waiting", step="open", detail={"due": 5, "for": [EVIL]}, **told),
@@ -125,10 +133,9 @@ async def test_mail_is_shown_locked_in_and_its_links_work(
     await pages.mail(newsletter(mail_of(pages, f"<h1>{EVIL}</h1>")))
     watched = Watched(await browser.new_page(), pages.url)
     page = watched.page
-    opened = page.wait_for_event("requestfinished", lambda asked: "/o/" in asked.url)
 
-    await page.goto(pages.url + "/mails/1")
-    await opened
+    async with page.expect_request_finished(lambda asked: "/o/" in asked.url):
+        await page.goto(pages.url + "/mails/1")
     mail = page.frame_locator("iframe.mail")
     async with page.expect_popup() as clicked:
         await mail.locator("#go").click()
