@@ -214,7 +214,7 @@ class Consumer(faust_aiokafka.Consumer):
     def on_buffer_full(self, tp: TP) -> None:
         """The queue itself holds the fetcher up."""
 
-    def verify_event_path(self, now: float, tp: TP) -> None:
+    async def verify_all_partitions_active(self) -> None:
         """Nothing: recovery, membership and contiguity have their own watchers."""
 
     def _log_end(self, number: int) -> int | None:

@@ -22,6 +22,7 @@ from app.verify import Verified, verified
 from schemas import topics as names
 from schemas.changes import Change, digest_of
 from schemas.facts import FactList
+from schemas.records import NAMES, Outcome
 from streams.engine.yaml_reading import load_yaml
 from tests.kafka.server import KafkaServer, free_ports
 
@@ -200,6 +201,16 @@ class Installation:
         """Everything in `journey-facts`, with the time each was appended."""
         decode = msgspec.json.Decoder(FactList).decode
         return [(r.timestamp, decode(r.value)) for r in self.records(names.JOURNEY_FACTS)]
+
+    def outcomes(self) -> dict[str, int]:
+        """Per command when its outcome, `delivered`, was appended to the log; once each."""
+        found: dict[str, int] = {}
+        for record in self.records(names.LEAD_EVENTS):
+            if dict(record.headers).get("schema") == NAMES[Outcome].encode():
+                outcome = msgspec.json.decode(record.value, type=Outcome)
+                assert outcome.result == "delivered", outcome
+                found.setdefault(outcome.command_id, record.timestamp)
+        return found
 
     def verified(self) -> list[Verified]:
         return list(verified(self.kafka.bootstrap, SECRET.encode()))

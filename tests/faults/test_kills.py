@@ -1,4 +1,4 @@
-"""Twenty kills of workers at random instants, under load: nothing is lost, nothing invented."""
+"""Workers killed at random instants, under load: nothing is lost, nothing invented."""
 
 import os
 import random
@@ -6,12 +6,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-
-import pytest
 
 from app.export import export
 from app.verify import Verified, verified
@@ -29,21 +26,13 @@ from tests.faults.installation import (
 )
 from tests.faults.repeats import Kill, Repeats
 from tests.faults.sink import Sink
-from tests.kafka.server import JARS, KafkaServer
+from tests.kafka.server import KafkaServer
 
-KILLS, KILLS_MAX = 20, 60
+KILLS = int(os.environ.get("FAULTS_KILLS", "6"))  # `make faults` asks for twenty
+KILLS_MAX = 3 * KILLS
 REPEATS_MIN = 100  # a kill after which fewer records were handled again does not count
 RATE_MIN = 2_000
 PARTITIONS, WORKERS = 6, 3
-
-
-@pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
-    """A broker of our own: topic names are those of every installation."""
-    if not JARS.is_dir():
-        pytest.skip("no Kafka jars: run `make test`, or `make .kafka/.jars-done` once")
-    with KafkaServer(tmp_path / "kafka") as server:
-        yield server
 
 
 class Load:
@@ -58,6 +47,12 @@ class Load:
             stdout=subprocess.PIPE,
         )
         self._began = time.monotonic()
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
     def stop(self) -> tuple[int, float]:
         """How many records were acknowledged, and how many a second."""
@@ -96,9 +91,9 @@ def kill_until_counted(
     counted: Counter[int] = Counter()
     while sum(count >= REPEATS_MIN for count in counted.values()) < KILLS:
         assert len(kills) < KILLS_MAX, f"too few kills count: {counted}"
-        ready = eventually(lambda: [one for one in workers if one.ready and one.partitions()])
-        # Now and then also one that recovers.
-        victim = chance.choice(ready if chance.random() < 0.9 else workers)
+        if chance.random() < 0.9:  # else also in the midst of a recovery or a rebalance
+            eventually(lambda: all(worker.ready and worker.partitions() for worker in workers))
+        victim = chance.choice(workers)
         time.sleep(chance.uniform(0.2, 2.2))
         had = victim.partitions()
         kills.append(Kill(time.time_ns() // 1_000_000, had))
@@ -117,7 +112,7 @@ def start_worker(installation: Installation, index: int) -> Role:
     return installation.start("worker", **instance)
 
 
-def test_twenty_kills_lose_and_invent_nothing(own_kafka: KafkaServer, tmp_path: Path) -> None:
+def test_kills_lose_and_invent_nothing(own_kafka: KafkaServer, tmp_path: Path) -> None:
     seed = int(os.environ.get("FAULTS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
     print(f"FAULTS_SEED={seed}")
     chance = random.Random(seed)
@@ -125,6 +120,7 @@ def test_twenty_kills_lose_and_invent_nothing(own_kafka: KafkaServer, tmp_path: 
         own_kafka, tmp_path / "roles", PARTITIONS, DRIPLINE_FLUSH_SECONDS="2"
     )
     with Sink() as sink, Repeats(own_kafka.bootstrap) as repeats:
+        load = None
         try:
             installation.publish(sorted(CAMPAIGNS.glob("*.yaml")), {"SINK": sink.url})
             delivery = {
@@ -148,6 +144,8 @@ def test_twenty_kills_lose_and_invent_nothing(own_kafka: KafkaServer, tmp_path: 
                     assert one.verdict.agrees, one.verdict
                 delivered_once(installation, sink, folded.result())
         finally:
+            if load is not None:
+                load.close()
             installation.stop()
 
 
