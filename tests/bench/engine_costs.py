@@ -40,6 +40,7 @@ steps:
   - {wait: 3 days, at: "09:00", on: [mon, tue, wed, thu, fri]}
   - {wait_for: {opens_email: welcome}, within: 7 days}
 """
+MAIL = "{campaign: mail, enter: [{event: Go}], steps: [{send_email: hello}, {wait: 3 hours}]}"
 WAITS = """
 campaign: waits
 enter: [{event: Go}]
@@ -132,7 +133,10 @@ def main() -> None:
         ("the same, with goal, exits and expiry of another journey", handled(
             everything, leads(everything, track("Form Submitted", form_id="trial"), track("Go")),
             track("Paid", amount=5), START + MINUTE)),
-        ("entry with a mail and a wait until a weekday", handled(
+        ("entry with a mail and a wait of hours", handled(
+            registry_of(TEMPLATE, MAIL, *OTHERS), leads(registry_of(TEMPLATE, MAIL)),
+            track("Go", form_id="trial"), START + MINUTE)),
+        ("the same with only_if, goal, expiry and a wait until a weekday", handled(
             registry_of(TEMPLATE, NURTURE, *OTHERS), leads(registry_of(TEMPLATE, NURTURE)),
             track("Form Submitted", form_id="trial"), START + MINUTE)),
         ("entry, points, a condition, a tag, the end", handled(

@@ -96,12 +96,13 @@ steps:
   - set_fields: {copied: {expr: lead.tags}}
   - call_webhook: {url: "https://example.com/", body: {tags: "{{ lead.tags }}"}}
   - add_tags: two
+  - remove_tags: one
 """)
     log.track(GO, "Go")
     assert log.lead is not None
     assert log.lead.traits["copied"] == ["one"]
     assert log.commands[0].data == {"lead": {"tags": ["one"]}}
-    assert log.lead.tags == ["one", "two"]
+    assert log.lead.tags == ["two"]
 
 
 ASKS = """

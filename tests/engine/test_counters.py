@@ -23,7 +23,10 @@ def spec(period: Duration) -> CounterSpec:
 @given(
     st.sampled_from([Duration(days=7), Duration(ms=1), Duration(ms=31), Duration(months=1),
                      Duration(ms=3_600_000)]),
-    st.lists(st.integers(0, 3 * DAY), min_size=1, max_size=40),
+    st.lists(
+        st.integers(0, 3 * DAY) | st.sampled_from([DAY, 6 * DAY + DAY // 8, 7 * DAY - 1, 7 * DAY]),
+        min_size=1, max_size=40,
+    ),
 )  # fmt: skip
 def test_an_event_counts_while_a_part_of_its_bucket_lies_in_the_period(
     period: Duration, gaps: list[int]

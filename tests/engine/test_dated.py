@@ -125,6 +125,12 @@ def test_a_date_that_is_past_or_none_gives_no_entry(value: Any) -> None:
     assert entered(log) == []
 
 
+def test_a_date_that_is_now_is_not_past() -> None:
+    log = dated("offset: -3 days")
+    log.identify("2026-01-17T00:00", ends_on="2026-01-20")
+    assert entered(log) == ["2026-01-17T00:00"]
+
+
 @given(st.integers(1900, 2030), st.integers(0, 364))
 def test_yearly(year: int, day: int) -> None:
     born = date(year, 1, 1) + timedelta(days=day)

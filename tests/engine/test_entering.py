@@ -300,6 +300,17 @@ def test_by_hand_passes_reentry_of_who_is_not_inside_and_nothing_else() -> None:
     assert log.refusals() == ["reentry", "only_if"]
 
 
+@pytest.mark.parametrize("kind", ["always", "restart"])
+def test_by_hand_waits_for_reentry_after_while_inside(kind: str) -> None:
+    log = Log(campaign(reentry=kind, reentry_after="30 days"))
+    log.track(GO, "Go")
+    log.by_hand("2026-01-05T11:00", "enter", "c")
+    assert log.refusals() == ["reentry_after"]
+    log.until("2026-01-07")
+    log.by_hand("2026-01-08T10:00", "enter", "c")
+    assert len(log.told(f.Entered)) == 2
+
+
 def test_given_leads_pass_every_rule() -> None:
     document = campaign(only_if="false")
     document["enter"] = [{"event": "Go"}]

@@ -388,3 +388,12 @@ def test_last_seen_moves_in_steps_of_a_quarter_hour() -> None:
     assert effects == [False, True, False, True]
     historical = log.page("2026-01-05T12:00", "/", historical=True)
     assert not historical.effect
+
+
+def test_a_record_from_an_earlier_quarter_hour_moves_nothing() -> None:
+    """Timers move the clock, not the quarter; concerns and handle must agree on an older record."""
+    log = Log("{campaign: c, enter: [{event: Go}], steps: [{wait: 20 minutes}, {add_tags: x}]}")
+    log.track("2026-01-05T10:00", "Go")
+    log.wake("2026-01-05T10:20")
+    assert not log.page("2026-01-05T10:10", "/").effect
+    assert log.page("2026-01-05T10:15", "/").effect
