@@ -1,12 +1,25 @@
 """A broker of our own: the collector's topics have fixed names."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from tests.collector.pages import Site, Writer, site
 from tests.collector.running import Running, Topic, create_topics, running
 from tests.kafka.server import JARS, KafkaServer
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +57,14 @@ def writer(broker: KafkaServer) -> Iterator[Writer]:
     writer = Writer(broker.bootstrap)
     yield writer
     writer.close()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Give Debian's Chromium, headless."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
