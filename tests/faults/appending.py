@@ -49,17 +49,22 @@ async def append(bootstrap: str, records: Iterable[Raw]) -> list[tuple[int, int]
     )
     await producer.start()
     try:
-        sent = [
-            await producer.send(
-                LEAD_EVENTS,
-                record.value,
-                key=record.key,
-                partition=record.partition,
-                headers=record.headers,
-            )
-            for record in records
-        ]
+        sent = [await _send(producer, record) for record in records]
         metadata = [await one for one in sent]
         return [(one.partition, one.offset) for one in metadata]
     finally:
         await producer.stop()
+
+
+async def _send(producer: AIOKafkaProducer, record: Raw) -> Any:
+    if record.key is None and record.value is None:  # `send` refuses it, other clients do not
+        batch = producer.create_batch()
+        batch.append(timestamp=None, key=None, value=None, headers=record.headers)
+        return await producer.send_batch(batch, LEAD_EVENTS, partition=record.partition)
+    return await producer.send(
+        LEAD_EVENTS,
+        record.value,
+        key=record.key,
+        partition=record.partition,
+        headers=record.headers,
+    )

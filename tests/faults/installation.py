@@ -44,7 +44,9 @@ def eventually(what: Callable[[], Any], said: Callable[[], str] = str) -> Any:
 class Role:
     """One role as a process, as docker or Kubernetes would start it."""
 
-    def __init__(self, role: str, environ: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, role: str, environ: Mapping[str, str], log: Path, module: str = "app"
+    ) -> None:
         (self.port,) = free_ports(1)
         self.log_file = log
         environ = {
@@ -53,7 +55,7 @@ class Role:
         }  # fmt: skip
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", role],
+                [sys.executable, "-m", module, role],
                 cwd=ROOT,
                 env=environ,
                 stdin=subprocess.DEVNULL,
@@ -155,9 +157,9 @@ class Installation:
             )
         publish(self.settings, changes)
 
-    def start(self, role: str, **settings: str) -> Role:
+    def start(self, role: str, module: str = "app", **settings: str) -> Role:
         log = self.folder / f"{role}-{len(self.roles)}.log"
-        self.roles.append(Role(role, {**self.environ, **settings}, log))
+        self.roles.append(Role(role, {**self.environ, **settings}, log, module))
         return self.roles[-1]
 
     def stop(self) -> None:

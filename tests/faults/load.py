@@ -7,14 +7,17 @@ many were acknowledged. Each record has an effect, and so a record in `journey-f
 import asyncio
 import json
 import random
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
 from schemas.ids import partition_of
 from schemas.topics import LEAD_EVENTS
 
+ROOT = Path(__file__).parents[2]
 LEADS = 3_000
 SCHEMA = ("schema", b"interaction/1")
 ROUND_SECONDS = 0.01
@@ -59,6 +62,32 @@ def _interaction(lead: str, number: int, seed: int) -> tuple[bytes, list[tuple[s
     else:
         body |= {"type": "identify", "traits": {"number": number}}
     return json.dumps(body).encode(), [SCHEMA, ("id", f"{seed}-{number}".encode())]
+
+
+class Load:
+    """The generator's process."""
+
+    def __init__(self, bootstrap: str, rate: float, seed: int) -> None:
+        words = [bootstrap, str(rate), str(seed)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.load", *words],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._began = time.monotonic()
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+    def stop(self) -> tuple[int, float]:
+        """How many records were acknowledged, and how many a second."""
+        took = time.monotonic() - self._began
+        output, _ = self._process.communicate()
+        return int(output), int(output) / took
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -18,12 +16,12 @@ from streams.partition.folding import Fold
 from streams.ports import StoredRecord
 from tests.faults.installation import (
     CAMPAIGNS,
-    ROOT,
     SECRET,
     Installation,
     Role,
     eventually,
 )
+from tests.faults.load import Load
 from tests.faults.repeats import Kill, Repeats
 from tests.faults.sink import Sink
 from tests.kafka.server import KafkaServer
@@ -33,32 +31,6 @@ KILLS_MAX = 3 * KILLS
 REPEATS_MIN = 100  # a kill after which fewer records were handled again does not count
 RATE_MIN = 2_000
 PARTITIONS, WORKERS = 6, 3
-
-
-class Load:
-    """The generator's process."""
-
-    def __init__(self, bootstrap: str, rate: float, seed: int) -> None:
-        words = [bootstrap, str(rate), str(seed)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.load", *words],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self._began = time.monotonic()
-
-    def close(self) -> None:
-        """End it if it still runs."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
-
-    def stop(self) -> tuple[int, float]:
-        """How many records were acknowledged, and how many a second."""
-        took = time.monotonic() - self._began
-        output, _ = self._process.communicate()
-        return int(output), int(output) / took
 
 
 def folded_commands(bootstrap: str) -> Counter[str]:
