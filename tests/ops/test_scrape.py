@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.app.running import Up, eventually, free_port, up
@@ -85,6 +86,7 @@ def targets_of(running: Up) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_prometheus_scrapes_every_role_and_its_rules_work(tmp_path: Path) -> None:
     program("prometheus")
     with up() as running:
