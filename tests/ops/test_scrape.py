@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.app.running import Up, eventually, free_port, up
+from tests.ops.dashboards import panel_expressions
 from tests.ops.prometheus import FOLDER, families, program, rule_expressions, rules
 
 ROLES = ("up", "worker", "delivery")
@@ -106,7 +107,7 @@ def test_prometheus_scrapes_every_role_and_its_rules_work(tmp_path: Path) -> Non
 
 def check_what_is_seen(server: Prometheus) -> None:
     known = server.get("metadata")
-    named = set().union(*map(families, rule_expressions()))
+    named = set().union(*map(families, rule_expressions() + panel_expressions()))
     assert named <= {name for name in known if name.startswith("dripline_")}
 
     def rules_are_evaluated() -> bool:
