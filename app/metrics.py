@@ -7,6 +7,8 @@ checked against this file by a test.
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -48,6 +50,9 @@ BUILD = _gauge("build_info", "Version of the running code; always 1", "version",
 LOG_LINES_LEFT_OUT = _counter(
     "log_lines_left_out_total", "Log lines of other libraries left out by the rate limit", "logger"
 )
+BROKER_UNREACHABLE = _gauge(
+    "broker_unreachable", "1 while the broker does not answer this process, else 0"
+)
 
 # Collector
 EVENTS_ACCEPTED = _counter("events_accepted_total", "Events acknowledged by the broker", "type")
@@ -88,7 +93,11 @@ COMMANDS = _counter("commands_total", "Commands issued", "channel")
 DEAD_LETTERS = _counter("dead_letters_total", "Records that could not be handled", "reason")
 QUARANTINED = _counter("quarantined_leads_total", "Leads put into quarantine")
 RECOVERY = _gauge("recovery_progress_ratio", "Share of the changelog that is read", "partition")
-JOURNEYS = _gauge("running_journeys", "Journeys that are active", "campaign")
+JOURNEYS = _gauge(
+    "running_journeys",
+    "Journeys that are active; the 100 largest campaigns, the rest as `other`",
+    "campaign",
+)
 
 # Delivery
 OUTCOMES = _counter("outcomes_total", "Final outcomes of commands", "channel", "result")
@@ -105,6 +114,11 @@ SENDS_SUPPRESSED = _counter("sends_suppressed_total", "Commands not called", "ch
 
 # Supervisor
 CHILD_RESTARTS = _counter("child_restarts_total", "Children of `up` started again", "child")
+
+
+def says_who(role: str) -> None:
+    """This process runs `role`, at the installed version."""
+    BUILD.labels(version("dripline"), role).set(1)
 
 
 def exposition() -> bytes:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import uvloop
 
-from app import logs, up_parts, up_texts
+from app import logs, metrics, up_parts, up_texts
 from app.clock import starting_clock, system_clock
 from app.demo.run import run as run_demo
 from app.embedded.broker import EmbeddedBroker
@@ -38,6 +38,7 @@ def run(settings: Settings, wishes: Wishes) -> int:
     """
     settings = checked(settings, wishes)
     logs.configure("up", settings.log_level, settings.log_format)
+    metrics.says_who("up")
     return uvloop.run(_until_told(settings, wishes))
 
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from functools import partial
 
-from app import child, logs, topics
+from app import child, logs, metrics, topics
 from app.clock import Clock, clock_of
 from app.settings import Settings
 from app.status import StatusServer
@@ -38,6 +38,7 @@ def main(settings: Settings, *, from_log_start: bool = False) -> int:
     answer at the start, `Halt` on missing or wrong topics.
     """
     logs.configure("worker", settings.log_level, settings.log_format)
+    metrics.says_who("worker")
     child.end_with_parent()
     settings.signing_secret()
     partitions = topics.require(settings)

@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import Counter
 
 from app import metrics
+from app.journey_census import JourneyCensus
 from schemas import topics
 from streams.partition.counts import LATENESS_MS, PartitionCounts
 from streams.partition.partition import LeadPartition
@@ -50,6 +51,8 @@ class Publisher:
     def __init__(self, driver: Driver[LeadPartition]) -> None:
         self._driver = driver
         self._published: dict[int, PartitionCounts] = {}
+        self._looked_up: dict[int, tuple[int, int]] = {}
+        self._census = JourneyCensus()
 
     def publish(self) -> None:
         """Once a second, and at the end."""
@@ -57,6 +60,9 @@ class Publisher:
         for number, slot in self._driver.slots.items():
             self._gauges(number, slot, now_ms)
             self.settle(slot.partition)
+        self._census.walk({n: p.handling.states for n, p in self._driver.partitions.items()})
+        age, lease = self._driver.membership.age_seconds, self._driver.membership.lease_seconds
+        metrics.BROKER_UNREACHABLE.set(age is None or age > lease)
 
     def settle(self, partition: LeadPartition) -> None:
         """Publish what this object has counted since the last time."""
@@ -76,11 +82,17 @@ class Publisher:
             for _ in range(total - before.lateness[bucket]):
                 metrics.TIMER_LATENESS.observe(late / 1000)
         self._published[id(partition)] = _copy(counts)
+        states = partition.handling.states
+        lookups, misses = self._looked_up.get(id(partition), (0, 0))
+        missed = states.misses - misses
+        _add(metrics.STATE_CACHE.labels("miss"), missed)
+        _add(metrics.STATE_CACHE.labels("hit"), states.lookups - lookups - missed)
+        self._looked_up[id(partition)] = states.lookups, states.misses
 
     def forget(self, partition: LeadPartition) -> None:
         """The object is no longer the owner's: its last totals, and its gauges go."""
         self.settle(partition)
-        del self._published[id(partition)]
+        del self._published[id(partition)], self._looked_up[id(partition)]
         label = str(partition.number)
         for gauge in _GAUGES:
             if (label,) in gauge._metrics:
@@ -90,6 +102,9 @@ class Publisher:
         label = str(number)
         counts = slot.partition.counts
         metrics.RECOVERY.labels(label).set(slot.read_to / slot.end if slot.end else 0)
+        states = slot.partition.handling.states
+        metrics.LEADS.labels(label).set(len(states.slots))
+        metrics.STATE_BYTES.labels(label).set(states.stored_bytes)
         metrics.TIMERS_PENDING.labels(label).set(counts.timers_pending)
         metrics.TIMERS_OVERDUE.labels(label).set(counts.timers_overdue)
         overdue = max(0, now_ms - counts.oldest_due_ms) if counts.oldest_due_ms else 0
@@ -104,7 +119,7 @@ class Publisher:
 
 _GAUGES = (
     metrics.RECOVERY, metrics.TIMERS_PENDING, metrics.TIMERS_OVERDUE, metrics.TIMER_OLDEST_OVERDUE,
-    metrics.LAG_RECORDS, metrics.LAG_SECONDS,
+    metrics.LAG_RECORDS, metrics.LAG_SECONDS, metrics.LEADS, metrics.STATE_BYTES,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
-from app import logs
+from app import logs, metrics
 from app.clock import Clock
 from app.collector.refusals import Unavailable
 from schemas.topics import DEAD_LETTERS, LEAD_EVENTS, SUPPRESSIONS
@@ -111,6 +111,7 @@ class EventLog:
 
     async def start(self) -> None:
         """Begin to connect, and to stay connected, in the background; returns at once."""
+        metrics.BROKER_UNREACHABLE.set_function(lambda: bool(self.problem))
         self._supervisor = asyncio.create_task(self._supervise())
 
     async def connected(self, seconds: float) -> bool:

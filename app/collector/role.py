@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from importlib.metadata import version
 
 import uvloop
 
@@ -69,7 +68,7 @@ async def _run(settings: Settings) -> None:
 async def serve_until_told(app: App, settings: Settings, log: EventLog, role: str) -> None:
     """Serve `app` with its producer `log` until SIGTERM or SIGINT."""
     listener = listen(settings.host, settings.port)
-    metrics.BUILD.labels(version("dripline"), role).set(1)
+    metrics.says_who(role)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -49,6 +49,8 @@ class Publisher:
                 sum(backlog.queued.get(channel, 0) for backlog in backlogs)
             )
             metrics.SENDS_CALLING.labels(channel).set(self._queues.open(channel))
+        age, lease = self._driver.membership.age_seconds, self._driver.membership.lease_seconds
+        metrics.BROKER_UNREACHABLE.set(age is None or age > lease)
         oldest = max((backlog.oldest_ms for backlog in backlogs), default=0)
         metrics.SENDS_OLDEST.set(oldest / 1000)
         for number, slot in self._driver.slots.items():

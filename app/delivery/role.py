@@ -17,7 +17,7 @@ from hashlib import sha256
 
 import msgspec
 
-from app import child, logs, topics
+from app import child, logs, metrics, topics
 from app.clock import Clock, clock_of, system_clock
 from app.delivery.caller import Caller
 from app.delivery.delivery_metrics import Publisher
@@ -61,6 +61,7 @@ def main(settings: Settings, *, from_log_start: bool = False) -> int:
     answer at the start, `Halt` on missing or wrong topics.
     """
     logs.configure("delivery", settings.log_level, settings.log_format)
+    metrics.says_who("delivery")
     child.end_with_parent()
     settings.signing_secret()
     if settings.smtp is None:

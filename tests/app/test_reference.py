@@ -54,3 +54,16 @@ def commands(app: cyclopts.App, before: str = "") -> list[str]:
 
 def test_the_commands_page_has_every_command() -> None:
     assert sorted(row[0].strip("`") for row in rows("commands.md")) == sorted(commands(cli.app))
+
+
+def test_every_metric_is_set_somewhere() -> None:
+    """One that nobody sets would be 0 for ever, on dashboards and in alerts."""
+    code = "".join(
+        file.read_text(encoding="utf-8")
+        for file in Path(metrics.__file__).parent.rglob("*.py")
+        if file.name != "metrics.py"
+    )
+    names = [name for name, each in vars(metrics).items() if hasattr(each, "_documentation")]
+
+    missing = [name for name in names if f"metrics.{name}" not in code and name != "BUILD"]
+    assert missing == []

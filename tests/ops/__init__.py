@@ -1,0 +1,1 @@
+"""Files for operators: they fit together, and fit the code."""
