@@ -21,7 +21,7 @@ from app.collector.answers import (
     send_unavailable,
 )
 from app.collector.batches import read_batch, read_single
-from app.collector.body import Gone, Receive, Scope, Send, read_body
+from app.collector.body import BodyReader, Gone, Receive, Scope, Send
 from app.collector.event_log import Append, EventLog
 from app.collector.events import Type, decode_event, read_event
 from app.collector.links import Links
@@ -58,7 +58,8 @@ class Collector:
         self._log = log
         self._keys = keys
         self._clock = clock
-        self._links = Links(log, tokens, clock)
+        self._bodies = BodyReader()
+        self._links = Links(log, tokens, clock, self._bodies)
         self._health = health(lambda: log.problem)
         scheme, _, rest = public_url.partition("://")
         self._scheme = scheme
@@ -99,7 +100,7 @@ class Collector:
         if method != "POST":
             return await _not_allowed(send, b"POST, OPTIONS")
         known = self._keys.in_headers(scope["headers"])
-        body = await read_body(receive)
+        body = await self._bodies.read(receive)
         began = self._clock.monotonic()
         if kind in (_BATCH, _IMPORT):
             rejected = await self._batch(body, known, scope["path"], kind == _IMPORT)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from app.collector.refusals import BadInput
+from app.collector.refusals import BadInput, Unavailable
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -20,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 BODY_BYTES_MAX = 500_000  # a batch, unpacked (interfaces: 500 kB)
 EVENT_BYTES_MAX = 32_000  # one event (interfaces: 32 kB)
+HALF_READ_BYTES_MAX = 64 * 1024 * 1024  # of all requests together
 # As it comes over the wire: gzip makes what it cannot pack a little longer.
 _WIRE_BYTES_MAX = BODY_BYTES_MAX + 4_096
 _SECONDS_MAX = 30.0
@@ -31,48 +32,64 @@ class Gone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-async def read_body(receive: Receive) -> bytes:
-    """The body, unpacked, at most `BODY_BYTES_MAX` bytes.
+class BodyReader:
+    """Reads bodies, for many requests at once; what is half read is bounded in bytes.
 
-    Raises `BadInput` (413 too large, 408 too slow, 400 broken gzip) and `Gone`.
+    A body that comes whole (up to about 64 kB, uvicorn's portion) is not counted.
     """
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Gone
-    body: bytes = message.get("body", b"")
-    if message.get("more_body", False):
-        body = await _rest(body, receive)
-    if len(body) > _WIRE_BYTES_MAX:
-        raise too_large("body", BODY_BYTES_MAX)
-    if body.startswith(_GZIP):
-        body = _unpacked(body)
-    if len(body) > BODY_BYTES_MAX:
-        raise too_large("body", BODY_BYTES_MAX)
-    return body.removeprefix(_BOM)
+
+    def __init__(self, half_read_bytes_max: int = HALF_READ_BYTES_MAX) -> None:
+        self._half_read = 0
+        self._most = half_read_bytes_max
+
+    async def read(self, receive: Receive) -> bytes:
+        """The body, unpacked, at most `BODY_BYTES_MAX` bytes.
+
+        Raises `BadInput` (413 too large, 408 too slow, 400 broken gzip), `Unavailable` when too
+        much is half read, and `Gone`.
+        """
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        body: bytes = message.get("body", b"")
+        if message.get("more_body", False):
+            body = await self._rest(body, receive)
+        if len(body) > _WIRE_BYTES_MAX:
+            raise too_large("body", BODY_BYTES_MAX)
+        if body.startswith(_GZIP):
+            body = _unpacked(body)
+        if len(body) > BODY_BYTES_MAX:
+            raise too_large("body", BODY_BYTES_MAX)
+        return body.removeprefix(_BOM)
+
+    async def _rest(self, first: bytes, receive: Receive) -> bytes:
+        """All parts of a body, as far as the bound; uvicorn drops what a client still sends."""
+        parts, size = [first], len(first)
+        self._half_read += size
+        try:
+            async with asyncio.timeout(_SECONDS_MAX):
+                while True:
+                    if self._half_read > self._most:
+                        raise Unavailable("too many large bodies at once", 2)
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Gone
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    self._half_read += len(parts[-1])
+                    if size > _WIRE_BYTES_MAX or not message.get("more_body", False):
+                        return b"".join(parts)
+        except TimeoutError:
+            raise BadInput(
+                "too_slow", "body", f"did not arrive within {_SECONDS_MAX:.0f} seconds", 408
+            ) from None
+        finally:
+            self._half_read -= size
 
 
 def too_large(field: str, most: int) -> BadInput:
     """The refusal of something longer than `most` bytes."""
     return BadInput("too_large", field, f"is larger than {most} bytes: send less at once", 413)
-
-
-async def _rest(first: bytes, receive: Receive) -> bytes:
-    """All parts of a body, as far as the bound; uvicorn drops what a client still sends then."""
-    parts, size = [first], len(first)
-    try:
-        async with asyncio.timeout(_SECONDS_MAX):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Gone
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > _WIRE_BYTES_MAX or not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise BadInput(
-            "too_slow", "body", f"did not arrive within {_SECONDS_MAX:.0f} seconds", 408
-        ) from None
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -19,7 +19,7 @@ from app import logs, metrics
 from app.clock import Clock, new_id
 from app.collector import records
 from app.collector.answers import NO_STORE, Header, send_bytes, send_unavailable
-from app.collector.body import Receive, Scope, Send, read_body
+from app.collector.body import BodyReader, Receive, Scope, Send
 from app.collector.event_log import Append, EventLog
 from app.collector.refusals import Unavailable
 from app.tokens import Link, Tokens
@@ -58,7 +58,8 @@ _PAGE: tuple[Header, ...] = (
 class Links:
     """Answers `/o/{token}.gif`, `/c/{token}` and `/u/{token}`."""
 
-    def __init__(self, log: EventLog, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, log: EventLog, tokens: Tokens, clock: Clock, bodies: BodyReader) -> None:
+        self._bodies = bodies
         self._log = log
         self._tokens = tokens
         self._clock = clock
@@ -98,7 +99,9 @@ class Links:
         if scope["method"] != "POST":
             await _send_page(send, 200, _CONFIRM)
             return 200
-        await read_body(receive)  # `List-Unsubscribe=One-Click`; what it says does not matter
+        await self._bodies.read(
+            receive
+        )  # `List-Unsubscribe=One-Click`; what it says does not matter
         try:
             await self._log.append(self._unsubscribed(scope, link))
         except Unavailable as error:

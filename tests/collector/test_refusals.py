@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.collector.body import BODY_BYTES_MAX, EVENT_BYTES_MAX
+from app.collector.body import BODY_BYTES_MAX, EVENT_BYTES_MAX, BodyReader
+from app.collector.refusals import Unavailable
 from tests.collector.running import Running, Topic
 
 Topics = Callable[[str], Topic]
@@ -246,3 +247,29 @@ async def test_client_that_goes_away_half_way_does_no_harm(
 
     assert status == 200
     assert len(events.records()) == 1
+
+
+async def test_half_read_bodies_are_bounded_together() -> None:
+    """A thousand clients that begin a large body and stop must not fill the memory."""
+    reader = BodyReader(half_read_bytes_max=250_000)
+    more = asyncio.Event()
+
+    async def begins_and_stops(parts: list[bytes]) -> dict[str, Any]:
+        if not parts:
+            await more.wait()
+            return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": parts.pop(), "more_body": True}
+
+    async def read() -> int:
+        parts = [b"x" * 100_000]
+        return len(await reader.read(lambda: begins_and_stops(parts)))
+
+    reading = [asyncio.create_task(read()) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    refused = [task for task in reading if task.done()]
+    more.set()
+    sizes = await asyncio.gather(*(task for task in reading if task not in refused))
+
+    assert [type(task.exception()) for task in refused] == [Unavailable]
+    assert sizes == [100_000, 100_000]
+    assert await read() == 100_000  # what was refused is no longer counted
