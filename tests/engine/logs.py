@@ -118,7 +118,8 @@ steps: [{add_to_list: hot}, {wait: 1 day}]
 CAMPAIGNS += LISTS
 TEMPLATE = {
     "template": "hello",
-    "html": "{{ lead.tags | join: ',' }} {{ entry.properties.form_id }}",
+    "html": "{{ lead.tags | join: ',' }} {{ lead.points }} {{ lead.email }} "
+    "{{ entry.properties.form_id }} {{ entry.properties.id }} {{ entry.context.page.path }} {{ event.name }} {{ journey.run }}",
     "subject": "{{ lead.first_name }}",
 }
 

@@ -92,17 +92,17 @@ def test_what_a_step_copies_does_not_follow_its_source() -> None:
 campaign: c
 enter: [{event: Go}]
 steps:
-  - add_tags: one
+  - add_tags: [one, two]
   - set_fields: {copied: {expr: lead.tags}}
   - call_webhook: {url: "https://example.com/", body: {tags: "{{ lead.tags }}"}}
-  - add_tags: two
   - remove_tags: one
+  - add_tags: three
 """)
     log.track(GO, "Go")
     assert log.lead is not None
-    assert log.lead.traits["copied"] == ["one"]
-    assert log.commands[0].data == {"lead": {"tags": ["one"]}}
-    assert log.lead.tags == ["two"]
+    assert log.lead.traits["copied"] == ["one", "two"]
+    assert log.commands[0].data == {"lead": {"tags": ["one", "two"]}}
+    assert log.lead.tags == ["two", "three"]
 
 
 ASKS = """

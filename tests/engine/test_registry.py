@@ -302,6 +302,14 @@ def test_snapshots_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     assert registries.between(30, 30) == []
 
 
+def test_campaigns_stand_in_the_order_in_which_they_are_visited() -> None:
+    registry = registry_of(*[
+        f"{{campaign: {name}, priority: {priority}, enter: [{{event: Go}}], steps: [{{wait: 0}}]}}"
+        for name, priority in (("a", 5), ("b", 9), ("c", 9), ("d", 0))
+    ])  # fmt: skip
+    assert list(registry.campaigns) == ["b", "c", "a", "d"]
+
+
 def test_a_snapshot_never_changes() -> None:
     one = registry_of("{campaign: c, enter: [{event: Go}], steps: [{wait: 1 day}]}")
     two = one.with_change(1, change_of("{campaign: d, enter: [{event: Go}], steps: [{wait: 0}]}"))
