@@ -119,7 +119,8 @@ CAMPAIGNS += LISTS
 TEMPLATE = {
     "template": "hello",
     "html": "{{ lead.tags | join: ',' }} {{ lead.points }} {{ lead.email }} "
-    "{{ entry.properties.form_id }} {{ entry.properties.id }} {{ entry.context.page.path }} {{ event.name }} {{ journey.run }}",
+    "{{ entry.properties.form_id }} {{ entry.properties.id }} {{ entry.context.page.path }} "
+    "{{ event.name }} {{ journey.run }}",
     "subject": "{{ lead.first_name }}",
 }
 
