@@ -50,7 +50,7 @@ fmt: setup ## Format, and repair what the linter can repair
 	$(BIN)/ruff check --fix .
 
 bench: setup $(KAFKA) ## The project's benchmarks (docs/explanation/performance.md)
-	$(BIN)/dripline bench $(ARGS)
+	$(BIN)/python -m tests.bench.engine_costs $(ARGS)
 
 faults: setup $(KAFKA) ## Only the tests that kill, stop and cut off real processes
 	$(BIN)/pytest tests/faults $(ARGS)

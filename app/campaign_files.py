@@ -68,10 +68,11 @@ class CampaignFiles:
         return [source for source in self.sources if source.kind == kind]
 
     def known(self) -> Known:
-        """What the documents may name."""
+        """What the documents may name; a campaign file all alone may name any list."""
+        lists = frozenset(s.id for s in self.of("list")) | frozenset(self.beside_lists)
         return Known(
             templates=frozenset(self.templates) | frozenset(self.beside_templates),
-            lists=frozenset(s.id for s in self.of("list")) | frozenset(self.beside_lists),
+            lists=None if self.partial and not lists else lists,
             connectors=frozenset(),
             campaigns=self._campaign_ids(),
             rules={

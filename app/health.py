@@ -7,7 +7,7 @@ from collections.abc import Callable
 import orjson
 
 from app import metrics
-from app.http import App, Receive, Scope, Send
+from app.http import HEALTH_PATHS, App, Receive, Scope, Send
 
 JSON = b"application/json"
 
@@ -32,7 +32,7 @@ def health(problem: Callable[[], str]) -> App:
 
 
 def _answer(scope: Scope, problem: Callable[[], str]) -> tuple[int, bytes, bytes]:
-    if scope["method"] not in ("GET", "HEAD"):
+    if scope["path"] in HEALTH_PATHS and scope["method"] not in ("GET", "HEAD"):
         return 405, JSON, orjson.dumps({"success": False, "message": "use GET"})
     match scope["path"]:
         case "/healthz":

@@ -16,14 +16,15 @@ from typing import Any
 
 from app import child, logs, metrics
 from app.clock import Clock
-from schemas.errors import Halt
+from schemas.errors import Halt, Unreachable, UsageError
 
 DRAIN_SECONDS = 8.0
 # A life shorter than this counts as a failed start; after so many in a row there is no hope.
 SHORT_LIFE_SECONDS = 20.0
 FAILED_STARTS_MAX = 6
 PAUSE_SECONDS = (0.2, 5.0)
-USAGE_STATUS = 2
+USAGE_STATUS = UsageError.exit_status
+UNREACHABLE_STATUS = Unreachable.exit_status
 _LINE_BYTES = 1024 * 1024
 
 _log = logs.log(__name__)
@@ -69,7 +70,8 @@ class Child:
             if status == USAGE_STATUS:
                 raise Halt(f"the {self.role} refused to start (status 2, see above)")
             short = self._clock.monotonic() - began < SHORT_LIFE_SECONDS
-            failed = failed + 1 if short else 0
+            # A broker that cannot be reached is a reason to wait, for as long as it takes.
+            failed = failed + 1 if short and status != UNREACHABLE_STATUS else 0
             if failed >= FAILED_STARTS_MAX:
                 raise Halt(f"the {self.role} ended {failed} times in a row, last with {status}")
             pause = min(pause * 2, PAUSE_SECONDS[1]) if short else PAUSE_SECONDS[0]

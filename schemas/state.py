@@ -14,7 +14,6 @@ import msgspec
 from msgspec import Struct
 
 NEVER = (1 << 63) - 1  # "next due" of a lead without timers
-QUARANTINED = -1  # "next due" of a quarantined lead: nobody wakes it, its prefix says so
 QUARANTINED = 0xFFFFFFFF  # stands for `change` in the prefix of a quarantined lead
 QUARTER_MS = 900_000
 MARKER_KEY = b"\0marker"
@@ -188,10 +187,11 @@ def prefix_of(value: bytes) -> Prefix:
 
 
 def next_due(lead: Lead) -> int:
-    """The earliest timer of the lead, or `NEVER`; `QUARANTINED` for one that is."""
-    if lead.quarantined:
-        return QUARANTINED
-    due = min((timer.due for timer in lead.entries), default=NEVER)
+    """The earliest timer of the lead, or `NEVER`."""
+    due = NEVER
+    for timer in lead.entries:
+        if timer.due < due:
+            due = timer.due
     for journey in lead.journeys:
         if journey.status != "active":
             continue

@@ -82,6 +82,7 @@ def policies_of(settings: Settings) -> dict[str, Policy]:
             first_ms=int(settings.delivery_first_retry_seconds * 1000),
             # A mail that waits for a connection would be unknown after a crash for nothing.
             open_max=settings.smtp_connections if name == "email" else policy.open_max,
+            expires_ms=policy.expires_ms if settings.default_expiry == "on" else None,
         )
         for name, policy in POLICIES.items()
     }

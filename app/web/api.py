@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,7 @@ def _answering(endpoint: Endpoint) -> Endpoint:
 
 def _limit(request: Request) -> int:
     text = request.query_params.get("limit", "100")
-    if not text.isdigit() or not 1 <= int(text) <= LIMIT_MAX:
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= LIMIT_MAX:
         raise BadInput("bad_field", "limit", f"must be a number from 1 to {LIMIT_MAX}")
     return int(text)
 

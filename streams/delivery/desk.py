@@ -88,7 +88,7 @@ class Desk:
             self.decide(entry, Verdict("failed", verdicts.TOO_OLD, not_called=True))
         else:
             self._wait(entry)
-            self._expire(entry)
+            self._expire(entry, policy)
 
     def resume(self, entry: OpenSend) -> None:
         """A send that a former owner left open."""
@@ -106,7 +106,7 @@ class Desk:
                 )
             else:
                 self._wait(entry)
-            self._expire(entry)
+            self._expire(entry, policy)
 
     def _wait(self, entry: OpenSend) -> None:
         if entry.send.not_before_ms > self.now_ms:
@@ -114,7 +114,9 @@ class Desk:
         else:
             self._line_up(entry)
 
-    def _expire(self, entry: OpenSend) -> None:
+    def _expire(self, entry: OpenSend, policy: Policy) -> None:
+        if entry.expires_ms is None and policy.expires_ms is not None and not entry.send.letter:
+            entry.expires_ms = entry.due_ms + policy.expires_ms
         if entry.expires_ms is not None:
             self._set_alarm(entry.expires_ms + 1, entry)
 

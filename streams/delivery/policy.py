@@ -28,6 +28,8 @@ class Policy(Struct, frozen=True):
     id (the other side must tell repeats apart), `drop` never does, `hold` keeps it as a dead
     letter until a person decides. `tries` counts calls, the first one included. `open_max` bounds
     the calls that are open at once in one process, `destination_max` those to one server.
+    `expires_ms` is how long after it was due (log time) a command that names no expiry is too old;
+    None: never. It does not hold for what a person retries.
     """
 
     unknown: Unknown
@@ -36,11 +38,12 @@ class Policy(Struct, frozen=True):
     longest_ms: int = HOUR_MS
     open_max: int = 50
     destination_max: int = 50
+    expires_ms: int | None = None
 
 
 # 30 tries take about 20 hours: an outage over night costs nothing but time.
 POLICIES: dict[str, Policy] = {
-    "email": Policy(unknown="drop"),
+    "email": Policy(unknown="drop", expires_ms=3 * DAY_MS),
     "webhook": Policy(unknown="resend", destination_max=10),
 }
 

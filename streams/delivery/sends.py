@@ -75,6 +75,7 @@ class OpenSend(Struct, eq=False):
     channel: str
     destination: str
     order: Order
+    due_ms: int
     expires_ms: int | None
     address: str | None
     transactional: bool
@@ -132,6 +133,7 @@ def open_send(key: bytes, send: Send, command: Command) -> OpenSend:
         channel=command.channel,
         destination=destination_of(command),
         order=(-command.priority, command.due_ms, command.id),
+        due_ms=command.due_ms,
         expires_ms=command.expires_ms,
         address=command.address,
         transactional=command.transactional,

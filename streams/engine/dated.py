@@ -88,7 +88,7 @@ class DatedEntry:
             days=frozenset({_DAYS.index(weekday)}) if weekday else frozenset(),
         )
         at = first
-        for n in range(1, _ROUNDS):
+        for n in range(_ROUNDS):
             step = _STEPS[unit]
             at = time.add(first, Duration(step.months * n, step.days * n), zone)
             if weekday:

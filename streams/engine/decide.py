@@ -51,7 +51,8 @@ def changed_by(turn: Turn, body: Interaction) -> Occurrence:
         if page is not None:
             occurrence.page, occurrence.url = page.path, page.url
             occurrence.referrer = page.referrer
-    keep_lists(turn, changes)
+    if turn.rules_due:
+        keep_lists(turn, changes)
     if body.type == "track":
         counted_at = at if body.historical and at is not None else turn.now
         meaning.count(turn, event, counted_at)

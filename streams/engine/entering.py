@@ -6,6 +6,7 @@ reason.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,6 +17,7 @@ from schemas.state import Entry, Journey, Lead, Past, encode
 from streams.engine import bounds, time
 from streams.engine.events import Event, Occurrence
 from streams.engine.evolve import journey_of, past_key
+from streams.engine.liquid_paths import split_paths
 from streams.engine.plan import Plan, walk
 
 if TYPE_CHECKING:
@@ -51,13 +53,13 @@ def enter_by_date(turn: Turn, plan: Plan, verb: str, occurrence: Occurrence) -> 
 
 def enter_anyway(turn: Turn, plan: Plan, occurrence: Occurrence) -> None:
     """Begin a journey without asking any rule."""
-    per = _per(turn, plan, occurrence.event) if plan.per is not None else ""
+    per = _per(turn, plan, occurrence.event)
     _begin(turn, plan, "called", per or "", _entry(turn, plan, occurrence.event), occurrence)
 
 
 def _enter(turn: Turn, plan: Plan, verb: str, occurrence: Occurrence, *, by_hand: bool) -> None:
     entry = _entry(turn, plan, occurrence.event)
-    per = _per(turn, plan, occurrence.event) if plan.per is not None else ""
+    per = _per(turn, plan, occurrence.event)
     reason = _refusal(turn, plan, verb, per, entry, occurrence, by_hand=by_hand)
     if reason is not None:
         _refuse(turn, plan, verb or "called", reason)
@@ -196,7 +198,7 @@ def _reentry(turn: Turn, plan: Plan, per: str, past: Past | None, *, by_hand: bo
 
 
 def _per(turn: Turn, plan: Plan, event: Event | None) -> str | None:
-    """The value of `per` as JSON, None when there is none."""
+    """The value of `per` as JSON, None when the event has none; "" where no `per` is written."""
     if plan.per is None:
         return ""
     turn.campaign_zone = plan.definition.timezone
@@ -210,20 +212,20 @@ def _entry(turn: Turn, plan: Plan, event: Event | None) -> Entry:
     """Of the event that lets the lead in: its name and the paths that the version names."""
     if event is None:
         return Entry("", {}, {})
-    wanted = set(plan.entry_paths)
+    wanted = plan.entry_paths
     for name in plan.templates:
         template = turn.registry.templates.get(name)
         if template is not None:
-            wanted |= {path for path in template.paths if path.startswith("entry.")}
+            wanted |= template.paths
     kept: dict[str, dict[str, Any]] = {"properties": {}, "context": {}}
-    for path in sorted(wanted):
-        _, part, *names = path.split(".")
-        if part in kept:
-            _copy(event.properties if part == "properties" else event.context, kept[part], names)
+    for path in split_paths(wanted):
+        if path[0] == "entry" and path[1] in kept:
+            source = event.properties if path[1] == "properties" else event.context
+            _copy(source, kept[path[1]], path[2:])
     return Entry(event.name, kept["properties"], kept["context"])
 
 
-def _copy(source: Any, target: dict[str, Any], names: list[str]) -> None:
+def _copy(source: Any, target: dict[str, Any], names: Sequence[str]) -> None:
     """Copy one path; a whole object where the path ends early or goes into a list."""
     if not names:
         target.update(source)

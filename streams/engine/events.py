@@ -91,37 +91,32 @@ class Message(Struct, gc=False):
     url: str = ""
 
 
-class Occurrence:
+class Occurrence(Struct, gc=False, eq=False):
     """Everything that triggers can match about one thing that happened.
 
     `seq` orders it within a record: a wait is satisfied only by what happened after it was armed.
+    `journey` is the one whose step brought it about.
     """
 
-    __slots__ = (
-        "called", "created", "download", "event", "event_at", "fields", "form", "joined", "journey",
-        "left", "lost", "message", "name", "page", "points", "referrer", "seq", "spent", "url",
-    )  # fmt: skip
-
-    def __init__(self, event: Event | None = None, seq: int = 0, journey: str = "") -> None:
-        self.event = event
-        self.seq = seq
-        self.journey = journey  # the journey whose step brought it about
-        self.name: str | None = None
-        self.page: str | None = None
-        self.url: str | None = None
-        self.referrer: str | None = None
-        self.form: str | None = None
-        self.download: str | None = None
-        self.message: Message | None = None
-        self.joined: tuple[str, ...] = ()
-        self.left: tuple[str, ...] = ()
-        self.points: tuple[float, float] | None = None
-        self.fields: dict[str, tuple[Any, Any]] | None = None
-        self.lost: tuple[tuple[str, str], ...] = ()
-        self.spent: tuple[str, ...] = ()
-        self.created = False
-        self.called: str | None = None
-        self.event_at: int | None = None
+    event: Event | None = None
+    seq: int = 0
+    journey: str = ""
+    name: str | None = None
+    page: str | None = None
+    url: str | None = None
+    referrer: str | None = None
+    form: str | None = None
+    download: str | None = None
+    message: Message | None = None
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    points: tuple[float, float] | None = None
+    fields: dict[str, tuple[Any, Any]] | None = None
+    lost: tuple[tuple[str, str], ...] = ()
+    spent: tuple[str, ...] = ()
+    created: bool = False
+    called: str | None = None
+    event_at: int | None = None
 
     def index_keys(self) -> list[tuple[str, str]]:
         """Where to look in the trigger index."""

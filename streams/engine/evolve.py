@@ -1,6 +1,6 @@
 """`evolve(lead, fact)`: the only place where a lead changes. It cannot fail and decides nothing.
 
-Facts without an entry in `_MOVES` say something about a record and leave the lead as it was.
+Facts without an entry in `MOVES` say something about a record and leave the lead as it was.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def past_key(campaign: str, per: str) -> str:
 
 def moves(fact: f.Fact) -> bool:
     """Whether this kind of fact changes a lead at all."""
-    return type(fact) in _MOVES
+    return type(fact) in MOVES
 
 
 def evolve(lead: Lead, fact: f.Fact) -> None:
     """Apply one fact."""
-    move = _MOVES.get(type(fact))
+    move = MOVES.get(type(fact))
     if move is not None:
         move(lead, fact)
 
@@ -258,7 +258,7 @@ def _id(lead: Lead, fact: f.IdRemembered) -> None:
     lead.ids = (lead.ids + fact.hash)[-8 * bounds.IDS :]
 
 
-_MOVES: dict[type[f.Fact], Callable[[Lead, Any], None]] = {
+MOVES: dict[type[f.Fact], Callable[[Lead, Any], None]] = {
     f.Entered: _entered,
     f.Waiting: _waiting,
     f.MessageHeld: _held,

@@ -53,9 +53,9 @@ def equal(a: Any, b: Any) -> bool:
                 return False
             if isinstance(a, list):
                 pending.extend(zip(a, b, strict=True))
-            elif a.keys() != b.keys():
-                return False
-            else:
+            elif isinstance(a, dict):
+                if any(key not in b for key in a):
+                    return False
                 pending.extend((value, b[key]) for key, value in a.items())
         elif kind is bool or type(b) is bool or a != b:
             return False

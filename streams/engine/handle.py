@@ -21,7 +21,7 @@ from streams.engine.events import names_zone
 from streams.engine.registry import Registry
 from streams.engine.rescheduling import reschedule
 from streams.engine.timers import fire_due
-from streams.engine.turn import Block, Turn
+from streams.engine.turn import Block, Turn, fresh_lead
 
 
 class Handled(Struct):
@@ -78,8 +78,7 @@ def handle(
     tells how changes took effect in this partition; it is needed where a change touched leads.
     """
     body = record.body
-    turn = _turn(lead, record, registry, before_effect)
-    turn.keep_refusals = keep_refusals
+    turn = _turn(lead, record, registry, before_effect, keep_refusals)
     if turn.existed:
         if history is not None and registry.last_touching >= turn.lead.change:
             catch_up(turn, history)
@@ -105,13 +104,13 @@ def _turn(
     record: Record,
     registry: Registry,
     before_effect: Callable[[Lead | None], None],
+    keep_refusals: bool,
 ) -> Turn:
-    fresh = Lead(created_at=record.time_ms, quarter=record.time_ms // QUARTER_MS)
-    fresh.change = registry.number + 1
+    time_ms = record.time_ms
+    now_lead = lead if lead is not None else fresh_lead(time_ms, registry.number)
     return Turn(
-        lead, record.lead, registry,
-        place=(record.partition, record.offset, record.time_ms),
-        before_effect=before_effect, fresh=fresh,
+        now_lead, record.lead, registry, record.partition, record.offset, time_ms,
+        max(now_lead.clock, time_ms), lead is not None, before_effect, keep_refusals,
     )  # fmt: skip
 
 

@@ -76,24 +76,14 @@ def too_many(turn: Turn, journey: Journey, channel: str) -> bool:
     if frequency is None or frequency.then != "skip":
         return False
     sends = turn.lead.sends.get(channel, [])
-    zone = turn.zone_of(journey)
-    return len(_within(turn.now, frequency, sends, zone)) >= frequency.at_most
-
-
-def _within(at: int, frequency: Frequency, sends: list[int], zone: ZoneInfo) -> list[int]:
-    """The sends in the rolling window (at - period, at]."""
-    begin = time.before(at, frequency.per, zone)
-    return [sent for sent in sends if begin < sent <= at]
+    return _free(turn.now, frequency, sends, turn.zone_of(journey)) > turn.now
 
 
 def _free(at: int, frequency: Frequency | None, sends: list[int], zone: ZoneInfo) -> int:
-    """The first instant from `at` on at which the window holds fewer than the cap."""
-    if frequency is None:
+    """The first instant from `at` on at which the window holds fewer than the cap.
+
+    A send is in the rolling window until the period behind it is over.
+    """
+    if frequency is None or len(sends) < frequency.at_most:
         return at
-    for _ in range(_ROUNDS):
-        inside = sorted(_within(at, frequency, sends, zone))
-        if len(inside) < frequency.at_most:
-            break
-        leaves = inside[len(inside) - frequency.at_most]
-        at = max(at + 1, time.add(leaves, frequency.per, zone))
-    return at
+    return max(at, time.add(sorted(sends)[-frequency.at_most], frequency.per, zone))

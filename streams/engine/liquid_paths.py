@@ -64,6 +64,12 @@ def paths(source: str) -> frozenset[str]:
     return frozenset(_path(segments) for segments in named)
 
 
+@lru_cache(maxsize=4096)
+def split_paths(wanted: frozenset[str]) -> tuple[tuple[str, ...], ...]:
+    """The paths in their order, each split into its names."""
+    return tuple(tuple(path.split(".")) for path in sorted(wanted))
+
+
 def _path(segments: Sequence[Any]) -> str:
     names: list[str] = []
     for segment in segments:

@@ -7,7 +7,7 @@ issue, of exactly the paths that its template and texts name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemas import facts as f
@@ -19,7 +19,7 @@ from streams.engine import time
 from streams.engine.changing import ADDRESSES, BOUNCED, UNSUBSCRIBED
 from streams.engine.expression_names import EVENT_PARTS
 from streams.engine.holding import Hold, hold, too_many
-from streams.engine.liquid_paths import paths
+from streams.engine.liquid_paths import paths, split_paths
 from streams.engine.plan import STOP, Mover, Node
 from streams.engine.waiting import Pause
 
@@ -181,15 +181,14 @@ def _texts(value: Any) -> Iterable[str]:
             yield from _texts(item)
 
 
-def data_for(turn: Turn, journey: Journey, wanted: Iterable[str]) -> dict[str, Any]:
+def data_for(turn: Turn, journey: Journey, wanted: frozenset[str]) -> dict[str, Any]:
     """The values of these paths, nested as the paths are; unknown ones are left out."""
     data: dict[str, Any] = {}
-    for path in sorted(wanted):
-        head, *rest = path.split(".")
-        source = _source(turn, journey, head, rest[0] if rest else "")
-        value, found = _pick(source, rest)
+    for path in split_paths(wanted):
+        source = _source(turn, journey, path[0], path[1] if len(path) > 1 else "")
+        value, found = _pick(source, path[1:])
         if found:
-            _put(data, [head, *rest], value)
+            _put(data, path, value)
     return data
 
 
@@ -223,7 +222,7 @@ _JOURNEY: dict[str, Callable[[Journey], Any]] = {
 }
 
 
-def _pick(source: Any, names: list[str]) -> tuple[Any, bool]:
+def _pick(source: Any, names: Sequence[str]) -> tuple[Any, bool]:
     for name in names:
         if isinstance(source, list) and name.isdecimal() and int(name) < len(source):
             source = source[int(name)]
@@ -234,7 +233,7 @@ def _pick(source: Any, names: list[str]) -> tuple[Any, bool]:
     return source, source is not None
 
 
-def _put(data: dict[str, Any], names: list[str], value: Any) -> None:
+def _put(data: dict[str, Any], names: Sequence[str], value: Any) -> None:
     for name in names[:-1]:
         below = data.setdefault(name, {})
         if not isinstance(below, dict):

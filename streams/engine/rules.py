@@ -22,6 +22,7 @@ def keep_lists(turn: Turn, changes: Changes) -> None:
     Rules that still change something after as many rounds as there are rules are in a cycle.
     """
     rules = turn.registry.rules
+    turn.campaign_zone = "UTC"
     for _ in range(len(rules) + 1):
         if not turn.rules_due:
             return

@@ -208,11 +208,6 @@ def day_of_month(ms: int, day: int, at: tzinfo) -> int:
     return instant(moment.replace(day=max(1, min(day, last))), at)
 
 
-def before(ms: int, duration: Duration, at: tzinfo) -> int:
-    """The instant a duration earlier, by the rules of `add`."""
-    return add(ms, Duration(-duration.months, -duration.days, -duration.ms), at)
-
-
 def end_of_window(ms: int, window: Window, at: tzinfo) -> int:
     """When the window that holds `ms` ends; `ms` itself when none does."""
     today = local(ms, at).date()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas import facts as f
-from schemas.state import EntryTimer, Journey, Token
+from schemas.state import EntryTimer, Journey, Token, next_due
 from streams.engine.decide import settle
 from streams.engine.entry_timers import fire
 from streams.engine.outward import OutwardNode
@@ -28,6 +28,8 @@ def fire_due(turn: Turn, *, inclusive: bool) -> None:
     What a timer's steps changed is settled before the next timer fires.
     """
     limit = turn.now
+    if next_due(turn.lead) > limit:
+        return
     while not turn.exhausted:
         earliest = _earliest(turn, limit, inclusive)
         if earliest is None:

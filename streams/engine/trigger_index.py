@@ -64,6 +64,8 @@ class TriggerIndex:
             plans = self._for_page(occurrence) if key == PAGE else self._entries.get(key, ())
             for plan in plans:
                 found[plan.id] = plan
+        if len(found) < 2:
+            return list(found.values())
         return sorted(found.values(), key=lambda plan: plan.order)
 
     def _for_page(self, occurrence: Occurrence) -> tuple[Plan, ...]:

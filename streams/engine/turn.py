@@ -11,14 +11,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from schemas import facts as f
 from schemas.commands import Command
-from schemas.state import Journey, Lead, Session
+from schemas.state import QUARTER_MS, Journey, Lead, Session
 from streams.engine import bounds, counters, time
 from streams.engine.events import Event, Occurrence
-from streams.engine.evolve import evolve, moves
+from streams.engine.evolve import MOVES
 from streams.engine.expressions import CounterSpec, Expression
 
 if TYPE_CHECKING:
@@ -39,68 +39,58 @@ class Block(Struct, frozen=True):
     at_ms: int
 
 
-class Turn:
-    """The handling of one record of one lead. `now` is what the engine computes with."""
+class Turn(Struct, eq=False):
+    """The handling of one record of one lead. `now` is what the engine computes with.
 
-    __slots__ = (
-        "_before_effect", "armed", "at_hand", "begun", "blocks", "campaign_zone", "commands",
-        "counted", "effect", "entry", "event", "exhausted", "existed", "facts", "journey",
-        "keep_refusals", "lead", "lead_id", "moved", "now", "offset", "partition", "pending",
-        "previous",
-        "registry", "rules_due", "seq", "steps", "steps_in_all", "time_ms",
-    )  # fmt: skip
+    `existed` tells whether there was a lead before. `at_hand` is the event of the record, None
+    when a timer runs; `event`, `entry`, `journey` and `campaign_zone` are the scope of the
+    expression at hand. `seq` orders what happens within the record: `armed` and `begun` say when a
+    wait was armed and a journey begun. `previous` is the step that a journey took last in this
+    record. `moved` names traits that changed, and `timezone`: timers to compute anew.
+    """
 
-    def __init__(
-        self,
-        lead: Lead | None,
-        lead_id: str,
-        registry: Registry,
-        *,
-        place: tuple[int, int, int],
-        before_effect: Callable[[Lead | None], None],
-        fresh: Lead,
-    ) -> None:
-        self.partition, self.offset, self.time_ms = place
-        self.existed = lead is not None
-        self.lead = lead if lead is not None else fresh
-        self.lead_id = lead_id
-        self.registry = registry
-        self.now = max(self.lead.clock, self.time_ms)
-        self.facts: list[f.Fact] = []
-        self.commands: list[Command] = []
-        self.blocks: list[Block] = []
-        self.counted: list[str] = []
-        self.pending: deque[Occurrence] = deque()
-        self.effect = False
-        self.exhausted = False
-        self.rules_due = False
-        self.keep_refusals = False
-        self._before_effect = before_effect
-        self.at_hand: Event | None = None  # the event of the record; None when a timer runs
-        # the scope of expressions
-        self.event: Event | None = None
-        self.entry: Event | None = None
-        self.journey: Journey | None = None
-        self.campaign_zone = "UTC"
-        # order within the record: what happened when, what was armed and entered when
-        self.seq = 0
-        self.previous: dict[str, str] = {}  # journey -> the step it took last in this record
-        self.armed: dict[tuple[str, str], int] = {}
-        self.begun: dict[str, int] = {}
-        self.moved: list[str] = []  # traits that changed, and "timezone": timers to compute anew
-        self.steps: dict[str, int] = {}
-        self.steps_in_all = 0
+    lead: Lead
+    lead_id: str
+    registry: Registry
+    partition: int
+    offset: int
+    time_ms: int
+    now: int
+    existed: bool
+    before_effect: Callable[[Lead | None], None]
+    keep_refusals: bool = False
+    facts: list[f.Fact] = []
+    commands: list[Command] = []
+    blocks: list[Block] = []
+    counted: list[str] = []
+    pending: deque[Occurrence] = field(default_factory=deque)
+    effect: bool = False
+    exhausted: bool = False
+    rules_due: bool = False
+    at_hand: Event | None = None
+    event: Event | None = None
+    entry: Event | None = None
+    journey: Journey | None = None
+    campaign_zone: str = "UTC"
+    seq: int = 0
+    previous: dict[str, str] = {}
+    armed: dict[tuple[str, str], int] = {}
+    begun: dict[str, int] = {}
+    moved: list[str] = []
+    steps: dict[str, int] = {}
+    steps_in_all: int = 0
 
     # Facts
 
     def tell(self, fact: f.Fact) -> None:
         """Conclude a fact and apply it at once, so that the next conclusion sees it."""
-        if moves(fact):
+        move = MOVES.get(type(fact))
+        if move is not None:
             if not self.effect:
                 self.effect = True
-                self._before_effect(self.lead if self.existed else None)
+                self.before_effect(self.lead if self.existed else None)
                 self.rules_due = not self.existed and bool(self.registry.rules)
-            evolve(self.lead, fact)
+            move(self.lead, fact)  # as `evolve` does
             if self.registry.rules and isinstance(fact, RULE_MOVERS):
                 self.rules_due = True
         if fact.shipped:
@@ -245,6 +235,11 @@ class Turn:
         """Count something that is said once a record."""
         if what not in self.counted:
             self.counted.append(what)
+
+
+def fresh_lead(time_ms: int, change: int) -> Lead:
+    """A lead that a record may bring into being, with all changes so far taken in."""
+    return Lead(created_at=time_ms, quarter=time_ms // QUARTER_MS, change=change + 1)
 
 
 def fresh_session(session: Session) -> Session:

@@ -58,6 +58,6 @@ class PartitionCounts(Struct):
         self.lateness[-1] += 1
 
 
-def count(counts: dict[str, int], name: str) -> None:
-    """Add one."""
-    counts[name] = counts.get(name, 0) + 1
+def count(counts: dict[str, int], name: str, more: int = 1) -> None:
+    """Add to one of several counts."""
+    counts[name] = counts.get(name, 0) + more

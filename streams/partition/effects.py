@@ -5,10 +5,13 @@ Contents and ids depend on the log alone: a replay after a crash says the same a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct, field
 
 from schemas import commands as cmd
 from schemas import facts as f
+from schemas.changes import Change
 from schemas.ids import record_id
 from schemas.records import Record
 from streams.engine.handle import Handled
@@ -61,6 +64,21 @@ class Effects(Struct):
         self.commands += later.commands
         self.facts += later.facts
         self.dead_letters += later.dead_letters
+
+    def add_changes(self, place: Place, changes: Iterable[tuple[int, Change]]) -> int:
+        """The changes that took effect with a change marker; tells how many."""
+        rows = [
+            f.row(
+                f.CampaignChanged(
+                    place.time_ms, campaign=change.id if change.kind == "campaign" else "",
+                    change=number, what=change.key, do=change.do,
+                )
+            )
+            for number, change in changes
+        ]  # fmt: skip
+        if rows:
+            self.add_facts(None, "", place, rows)
+        return len(rows)
 
     def add_facts(
         self, key: bytes | None, lead: str, record: Record | Place, rows: list[f.FactRow]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from schemas.errors import DataError, Halt
-from schemas.facts import CampaignChanged, Fact, Quarantined, row
+from schemas.facts import Quarantined, row
 from schemas.records import Record
 from schemas.state import Lead, decode, encode
 from streams.engine.handle import handle
@@ -131,16 +131,8 @@ class Fold:
             )
         if marked.number <= self.change:
             return
-        told: list[Fact] = [
-            CampaignChanged(
-                raw.timestamp, campaign=change.id if change.kind == "campaign" else "",
-                change=number, what=change.key, do=change.do,
-            )
-            for number, change in self._registries.between(self.change, marked.number)
-        ]  # fmt: skip
-        if told:
-            place = Place(self._number, raw.offset, raw.timestamp, marked.id)
-            effects.add_facts(None, "", place, [row(fact) for fact in told])
+        place = Place(self._number, raw.offset, raw.timestamp, marked.id)
+        effects.add_changes(place, self._registries.between(self.change, marked.number))
         self.change = marked.number
         self.changes[marked.number] = raw.timestamp
         self._registry = self._registries.at(marked.number)

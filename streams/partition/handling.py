@@ -93,7 +93,7 @@ class Handling:
         """Handle records in order, as far as the registry allows; tells how many are done."""
         if not self.ready():
             return 0
-        states, concerns, counts = self.states, self._concerns, self.counts
+        states, interest, counts = self.states, self._interest, self.counts
         slots, values, changed = states.slots, states.values, states.changed
         unpack, read = PREFIX.unpack_from, self._intake.read
         no_effect = skipped = done = 0
@@ -122,7 +122,7 @@ class Handling:
                 if type(record) is Marked:
                     if not self._mark(raw, record, effects):
                         break
-                elif concerns(prefix, record, self._registry):  # type: ignore[arg-type]
+                elif interest(prefix, record):  # type: ignore[arg-type]
                     self._take(raw, record, slot, prefix, effects)  # type: ignore[arg-type]
                 else:
                     no_effect += 1
@@ -140,6 +140,12 @@ class Handling:
             self.walking.begin(self._registry)
             self._ready = True
         return self._ready
+
+    def _interest(self, prefix: Prefix | None, record: Record) -> bool:
+        try:
+            return self._concerns(prefix, record, self._registry)
+        except Exception:
+            return True  # to be handled, and quarantined if that raises too
 
     def begin_walk(self) -> None:
         """After the recovery: whoever has not taken in what was in force already is due."""
@@ -293,21 +299,11 @@ class Handling:
         self.counts.change_markers += 1
         before = self.markers.change
         if self.markers.met(marked.number, raw.timestamp):
-            rows = [
-                row(
-                    CampaignChanged(
-                        raw.timestamp,
-                        campaign=change.id if change.kind == "campaign" else "",
-                        change=number, what=change.key, do=change.do,
-                    )
-                )
-                for number, change in self._registries.between(before, marked.number)
-            ]  # fmt: skip
-            if rows:
-                place = Place(self._number, raw.offset, raw.timestamp, marked.id)
-                effects.add_facts(None, "", place, rows)
-                self.counts.facts += len(rows)
-                count(self.counts.facts_by_kind, CampaignChanged.kind)
+            place = Place(self._number, raw.offset, raw.timestamp, marked.id)
+            changes = self._registries.between(before, marked.number)
+            told = effects.add_changes(place, changes)
+            self.counts.facts += told
+            count(self.counts.facts_by_kind, CampaignChanged.kind, told)
             self._registry = self.registry_in_force(marked.number)
             self.walking.begin(self._registry)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.errors import Halt
 from schemas.ids import record_id
 from schemas.records import ENCODE, NAMES, ChangeMarker
 from schemas.state import Marker, decode_marker, encode_marker
@@ -36,6 +37,15 @@ class Markers:
         self.topic_id = marker.topic_id
         self.change = marker.change
         self.changes = dict(marker.changes)
+
+    def check_foreign(self, name: str, value: bytes) -> None:
+        """A marker that somebody else wrote meanwhile; `Halt` when that is the owner now."""
+        theirs = decode_marker(value).generation
+        if theirs > self.generation:
+            raise Halt(
+                f"{name}: a worker of generation {theirs} writes its changelog, this one is of "
+                f"generation {self.generation}: the partition is no longer ours"
+            )
 
     def met(self, number: int, time_ms: int) -> bool:
         """A change marker of the log; False for one that says nothing new."""

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from schemas import topics
-from schemas.errors import Halt
-from schemas.state import FENCE_KEY, MARKER_KEY, NEVER, Lead, decode, decode_marker
+from schemas.state import FENCE_KEY, MARKER_KEY, NEVER, Lead, decode
 from streams.engine.handle import concerns, handle
 from streams.engine.registry import Registries
 from streams.partition.beginning import check_end, first_offset
@@ -175,17 +174,16 @@ class LeadPartition:
 
     def _append(self, now_ms: int, real_ms: int) -> list[Output]:
         """What the owner itself writes into the log: wake-ups, change markers that are missing."""
-        states = self._states
-        waking, walking = self.handling.waking, self.handling.walking
-        walking.walk(waking.index, self._bounds.walked_leads)
-        woken = waking.due(now_ms, real_ms, walking.due)
-        records = [wake_up(states.keys[slot], due, self.number) for slot, due in woken]
-        missing = None
-        if self.handling.waiting_for is None:
+        handling = self.handling
+        handling.begin_walk()
+        handling.walking.walk(handling.waking.index, self._bounds.walked_leads)
+        woken = handling.waking.due(now_ms, real_ms, handling.walking.due)
+        records = [wake_up(self._states.keys[slot], due, self.number) for slot, due in woken]
+        if handling.waiting_for is None:
             newest, change = self._registries.newest, self._markers.change
             missing = self._missing.missing(newest, change, real_ms)
-        if missing is not None:
-            records.append(change_marker(missing, self.number))
+            if missing is not None:
+                records.append(change_marker(missing, self.number))
         if not records:
             return []
         self._tickets += 1
@@ -212,7 +210,9 @@ class LeadPartition:
     def _changed(self) -> bool:
         """Something must be written soon."""
         states = self._states
-        return bool(states.changed or states.again) or self._markers.moved
+        handled = self.handling.next - 1
+        again = any(watermark <= handled for watermark in states.again.values())
+        return bool(states.changed) or again or self._markers.moved
 
     @property
     def _patience_ms(self) -> int:
@@ -299,12 +299,7 @@ class LeadPartition:
         if value is None or key == FENCE_KEY:
             return
         if key == MARKER_KEY:
-            theirs, ours = decode_marker(value).generation, self._markers.generation
-            if theirs > ours:
-                raise Halt(
-                    f"{self._name}: a worker of generation {theirs} writes its changelog, this one "
-                    f"is of generation {ours}: the partition is no longer ours"
-                )
+            self._markers.check_foreign(self._name, value)
             return
         self.counts.foreign += 1
         again = self._states.again

@@ -31,7 +31,7 @@ def base_changes(rng: Random) -> list[Change]:
     """What is published before the first record."""
     names = list(CAMPAIGNS)
     rng.shuffle(names)
-    some = names[: rng.randrange(1, len(names))]
+    some = names[: rng.randrange(2, len(names))]
     return [
         *(template(name, rng) for name in ("welcome", "reminder")),
         published("list", {"list": "hot"}),
@@ -41,8 +41,12 @@ def base_changes(rng: Random) -> list[Change]:
 
 def later_change(rng: Random) -> Change:
     """A new version of something, or something new."""
-    if rng.random() < 0.2:
+    draw = rng.random()
+    if draw < 0.1:
         return template("welcome", rng)
+    if draw < 0.3:
+        rule = rng.choice(["lead.points >= 5", 'lead.plan == "1"', '"hot" in lead.lists'])
+        return published("list", {"list": "ruled", "when": rule})
     return campaign(rng.choice(list(CAMPAIGNS)), rng)
 
 
@@ -165,6 +169,18 @@ def _loop(rng: Random) -> dict[str, Any]:
     }
 
 
+def _members(rng: Random) -> dict[str, Any]:
+    return {
+        "enter": [
+            {"joins_list": "ruled", "existing": True},
+            {"date": rng.choice(["2026-01-01T03:00Z", "2026-01-01T12:00"]), "list": "ruled"},
+            {"date_field": "trial_ends_on", "offset": "-1 hours"},
+        ],
+        "reentry": "after_exit",
+        "steps": [_webhook("ruled"), {"wait": rng.choice(WAITS)}, {"change_points": 1}],
+    }
+
+
 def _webhook(name: str) -> dict[str, Any]:
     url = f"https://hooks.example/{name}"
     return {"call_webhook": {"url": url, "body": {"points": "{{ lead.points }}"}}}
@@ -178,6 +194,7 @@ CAMPAIGNS = {
     "pricing": _pricing,
     "reader": _reader,
     "loop": _loop,
+    "members": _members,
 }
 
 
@@ -249,10 +266,12 @@ class Traffic:
 
     def _traits(self) -> bytes:
         rng = self._rng
+        if rng.random() < 0.5:
+            return b'{"email":"a%d@example.com"}' % rng.randrange(5)
         return rng.choice(
             [
-                b'{"email":"a%d@example.com"}' % rng.randrange(5),
                 b'{"plan":"%d","first_name":"Ana"}' % rng.randrange(3),
+                b'{"trial_ends_on":"2026-01-01T%02d:00Z"}' % rng.randrange(24),
                 b'{"timezone":"%s"}' % rng.choice([b"Asia/Tokyo", b"America/New_York", b"Mars"]),
             ]
         )

@@ -210,17 +210,30 @@ class Run:
         rng = self.rng
         process = rng.choice(self._in_order())
         numbers = list(process.partitions)
-        for _ in range(rng.choice([0, 10, 60])):  # much is on its way when it happens
+        self._hurry(process, rng.choice([0, 10, 60]))  # much is on its way when it happens
+        if rng.random() < 0.6:
+            process.die(rng)
+            self._take_over(numbers)
+            return
+        process.zombie_steps = rng.randrange(400)
+        self._zombies.append(process)
+        self._take_over(numbers)
+        if rng.random() < 0.5 and numbers:  # its states come late, and the new owner dies too
+            owner = self._owners[rng.choice(numbers)]
+            self._hurry(owner, 60)
+            for _ in range(20):
+                self._something(process, "transmit")
+            numbers = list(owner.partitions)
+            owner.die(rng)
+            self._take_over(numbers)
+
+    def _hurry(self, process: Process, steps: int) -> None:
+        rng = self.rng
+        for _ in range(steps):
             if rng.random() < 0.2:
                 self._record(1)
             self._pass(rng.choice([0, 0, 0, 21_000]))
             self._something(process, rng.choice(_HURRY))
-        if rng.random() < 0.4:
-            process.zombie_steps = rng.randrange(400)
-            self._zombies.append(process)
-        else:
-            process.die(rng)
-        self._take_over(numbers)
 
     def _age(self) -> None:
         for process in list(self._zombies):

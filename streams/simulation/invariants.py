@@ -75,6 +75,8 @@ def _states(run: Run, number: int, folded: Folded, end: int) -> list[str]:
             )
         elif ours and 0 <= prefix_of(ours).next_due < min(run.broker.now_ms - LATE_MS, NEVER):
             found.append(f"{key.decode()} was not woken")
+        elif ours and prefix_of(ours).change <= run.changes.at(folded.change).last_touching:
+            found.append(f"{key.decode()} was not reached by the last change")
     return found
 
 

@@ -75,6 +75,14 @@ class Consumer(faust_aiokafka.Consumer):
         ends.update({changelogs[number]: offset + 1 for number, offset in fences.items()})
         return ends
 
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """In the thread that the client lives in; Faust calls it from this one.
+
+        Seen: a fetch that is under way there ends with a KeyError. aiokafka also wakes its own
+        fetching from here, which a future of another loop's thread may never hear of.
+        """
+        await self._thread.call_thread(self._thread.seek_if_assigned, partition, offset)
+
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek, and promise what lies there next."""
         self._want.update({TP(*tp): offset for tp, offset in partitions.items()})
@@ -169,7 +177,7 @@ class Consumer(faust_aiokafka.Consumer):
             self._want[tp] = last.offset + 1
 
     async def _give_back(self, tp: TP) -> None:
-        await self._thread.call_thread(self._thread.seek_if_assigned, tp, self._want[tp])
+        await self._seek(tp, self._want[tp])
 
     async def _displaced(self, tp: TP, found: int) -> None:
         """aiokafka stands elsewhere than it was told to: it met the log's start or end.

@@ -82,10 +82,12 @@ def test_a_single_file_knows_what_lies_beside_it_and_publishes_only_itself(folde
     assert [change.key for change in files.changes()] == ["campaign/a"]
 
 
-def test_a_single_file_elsewhere_can_name_nothing(folder: Path, tmp_path: Path) -> None:
+def test_a_single_file_elsewhere_may_name_lists_but_no_template(
+    folder: Path, tmp_path: Path
+) -> None:
     alone = tmp_path / "alone.yaml"
     alone.write_text(CAMPAIGN.replace("{id}", "a"), encoding="utf-8")
-    assert [code for code, _ in codes(alone)] == ["unknown-template", "unknown-list"]
+    assert [code for code, _ in codes(alone)] == ["unknown-template"]
 
 
 def test_what_is_no_campaigns_directory_is_a_usage_error(tmp_path: Path) -> None:

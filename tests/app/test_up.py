@@ -1,12 +1,16 @@
 """`dripline up` with real processes on the embedded broker."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 from functools import partial
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
+from app.access_log import parse_line
 from tests.app.running import (
     ROOT,
     Up,
@@ -50,8 +54,40 @@ def mails_to(running: Up, address: str) -> list[dict[str, Any]]:
     return [mail for mail in running.get("/api/mails?limit=1000")["mails"] if address in mail["to"]]
 
 
-def test_an_event_becomes_a_mail_and_the_command_line_can_tell_why() -> None:
+def import_history(running: Up, folder: Path) -> None:
+    """Old visits change leads and begin no journey."""
+    lines = [
+        f'192.0.2.{n} - - [17/May/2015:10:0{page}:03 +0000] "GET /blog/{page} HTTP/1.1" 200 1 '
+        '"-" "Firefox/27"'
+        for n in range(3)
+        for page in range(2)
+    ]
+    (folder / "access.log").write_text("\n".join(lines), encoding="utf-8")
+    ran = dripline(
+        "import", "access-log", str(folder / "access.log"), "--example-addresses", "--json",
+        "--url", running.url,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    counts = json.loads(ran.stdout)
+    assert (counts["accepted"], counts["rejected"], counts["invented_addresses"]) == (6, 0, 1)
+    visitor = parse_line(1, lines[-1]).visitor  # type: ignore[union-attr]
+    told = eventually("the third visitor", lambda: known(running, visitor))
+    assert told["state"]["traits"]["invented"] is True
+    assert not [fact for fact in told["facts"] if fact["fact"] == "entered"]
+
+
+def known(running: Up, lead: str) -> Any:
+    """What the API tells of a lead with a state, else None."""
+    try:
+        told = running.get(f"/api/leads/{lead}")
+    except HTTPError:
+        return None
+    return told if told["state"] else None
+
+
+def test_an_event_becomes_a_mail_and_the_command_line_can_tell_why(tmp_path: Path) -> None:
     with up("--campaigns", EXAMPLES) as running:
+        import_history(running, tmp_path)
         assert any("in memory" in line for line in running.out)
         assert send_with_the_printed_line(running) == 0
         mail = eventually("the welcome mail", lambda: mails_to(running, ANA))[0]
@@ -79,8 +115,10 @@ def kill(running: Up, role: str) -> None:
     assert any(f"the {role} ended (killed by SIGKILL)" in line for line in running.err)
 
 
-def test_a_worker_that_is_killed_is_started_again_and_loses_nothing() -> None:
-    with up("--campaigns", EXAMPLES) as running:
+def test_what_is_killed_is_started_again_but_without_the_broker_all_ends() -> None:
+    running = Up("--campaigns", EXAMPLES)
+    try:
+        running.started()
         sign_up(running, "ana")
         eventually("the welcome mail", lambda: mails_to(running, ANA))
         for role in ("worker", "delivery"):
@@ -90,12 +128,6 @@ def test_a_worker_that_is_killed_is_started_again_and_loses_nothing() -> None:
             eventually("its mail", partial(mails_to, running, address))
         assert len(mails_to(running, ANA)) == 1
         assert dripline("verify", "--url", running.url).returncode == 0
-
-
-def test_without_its_broker_everything_ends_with_status_70() -> None:
-    running = Up("--campaigns", EXAMPLES)
-    try:
-        running.started()
         children = descendants(running.process.pid)
         os.kill(running.pids()["broker"], signal.SIGKILL)
         assert running.ended() == 70
@@ -105,26 +137,18 @@ def test_without_its_broker_everything_ends_with_status_70() -> None:
     eventually("no child is left", lambda: not any(map(alive, children)), 20)
 
 
-def test_no_child_outlives_a_parent_that_was_killed() -> None:
-    running = Up("--campaigns", EXAMPLES)
-    try:
-        running.started()
-        children = descendants(running.process.pid)
-        assert len(children) >= 4
-    finally:
-        running.stop(signal.SIGKILL)
-    eventually("no child is left", lambda: not any(map(alive, children)), 40)
-
-
-def test_a_taken_port_means_the_next_one() -> None:
+def test_a_taken_port_means_the_next_one_and_no_child_outlives_a_killed_parent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         running = Up(port=port)
         try:
             running.started()
+            children = descendants(running.process.pid)
+            assert len(children) >= 4
         finally:
-            running.stop()
+            running.stop(signal.SIGKILL)
     assert any(f"port {port} is taken: using {port + 1}" in line for line in running.err)
+    eventually("no child is left", lambda: not any(map(alive, children)), 40)
 
 
 def test_campaigns_with_an_error_are_not_started(tmp_path: Any) -> None:

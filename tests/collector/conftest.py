@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
+from tests.collector.pages import Site, Writer, site
 from tests.collector.running import Running, Topic, create_topics, running
 from tests.kafka.server import JARS, KafkaServer
 
@@ -28,3 +29,18 @@ async def collector(broker: KafkaServer) -> AsyncIterator[Running]:
 def topic(broker: KafkaServer) -> Callable[[str], Topic]:
     """Make the view on what is appended to a topic from now on."""
     return lambda name: Topic(broker, name)
+
+
+@pytest.fixture
+async def pages(broker: KafkaServer) -> AsyncIterator[Site]:
+    """Give pages and collector on one port, without a token."""
+    async with site(broker.bootstrap) as pages:
+        yield pages
+
+
+@pytest.fixture
+def writer(broker: KafkaServer) -> Iterator[Writer]:
+    """Give what writes facts, changes and states."""
+    writer = Writer(broker.bootstrap)
+    yield writer
+    writer.close()

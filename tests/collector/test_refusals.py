@@ -219,7 +219,7 @@ async def test_wrong_header_beats_a_right_key_in_the_body(collector: Running) ->
         ("GET", "/v1/track", 405), ("PUT", "/v1/batch", 405), ("POST", "/v1/nothing", 404),
         ("POST", "/v1/track//", 404), ("GET", "/v1/projects//settings", 404),
         ("POST", "/v1/projects/wk-test/settings", 405), ("POST", "/o/x.gif", 405),
-        ("GET", "/nothing", 404), ("POST", "/healthz", 404),
+        ("GET", "/nothing", 404), ("POST", "/healthz", 405),
     ],
 )  # fmt: skip
 async def test_other_methods_and_paths(

@@ -176,6 +176,20 @@ def test_what_is_too_old_is_not_called() -> None:
     assert not bench.letters
 
 
+def test_a_mail_that_names_no_expiry_has_the_channels_from_when_it_was_due() -> None:
+    bench = Bench({"email": Policy(unknown="drop", expires_ms=3_000)})
+
+    bench.say(
+        mail(1, due_ms=NOW - 3_001, issued_ms=NOW),
+        mail(2, due_ms=NOW - 3_000, issued_ms=NOW),
+        mail(3, due_ms=NOW - 3_001, issued_ms=NOW, expires_ms=NOW + 9_000),
+    )
+    bench.answer(Delivered())
+    bench.answer(Delivered())
+
+    assert bench.outcomes == [("failed", "expired"), ("delivered", ""), ("delivered", "")]
+
+
 def test_a_retry_that_would_come_too_late_expires() -> None:
     bench = Bench()
     bench.say(mail(expires_ms=NOW + 2_000))

@@ -68,11 +68,26 @@ def raw(value: Any) -> msgspec.Raw:
     return NO_JSON if value is None else msgspec.Raw(msgspec.json.encode(value))
 
 
+class Changes:
+    """How the changes took effect in a partition: the `History` that a fold is given."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registries = {registry.number: registry}
+        self.times: dict[int, int] = {}
+
+    def time(self, number: int) -> int:
+        return self.times.get(number, 0)
+
+    def registry(self, number: int) -> Registry:
+        return self.registries[number]
+
+
 class Log:
     """One lead's log. Times are ISO texts (UTC) or ms; each call appends and handles a record."""
 
     def __init__(self, *documents: Document, lead: str = "ana") -> None:
         self.registry = registry_of(*documents)
+        self.history = Changes(self.registry)
         self.name = lead
         self.lead: Lead | None = None
         self.offset = 0
@@ -82,8 +97,12 @@ class Log:
         self.handled: list[Handled] = []
         self.undo: list[bytes | None] = []
 
-    def publish(self, document: Document) -> None:
-        self.registry = self.registry.with_change(self.registry.number + 1, change_of(document))
+    def publish(self, document: Document, at: str | int = 0) -> None:
+        """A change that takes effect here at `at`; the lead takes it in with its next record."""
+        number = self.registry.number + 1
+        self.registry = self.registry.with_change(number, change_of(document))
+        self.history.registries[number] = self.registry
+        self.history.times[number] = ms(at)
 
     # Records
 
@@ -142,9 +161,11 @@ class Log:
         handled = handle(
             self.lead, record, self.registry,
             before_effect=lambda lead: undo.append(None if lead is None else encode(lead, 0)),
-            keep_refusals=True,
+            keep_refusals=True, history=self.history,
         )  # fmt: skip
-        again = handle(copy, reread(record), self.registry, keep_refusals=True)
+        again = handle(
+            copy, reread(record), self.registry, keep_refusals=True, history=self.history
+        )  # fmt: skip
         self._check(handled, again, before, expected, undo)
         self.lead = handled.lead
         self.facts += handled.facts

@@ -13,6 +13,11 @@ from tests.engine.folding import Log, ms, raw
 
 START = ms("2026-03-27T09:00")
 
+LISTS = [
+    "{list: keen, when: lead.points >= 5 and 'cold' not in lead.tags}",
+    "{list: known, when: not empty(lead.email) or 'keen' in lead.lists}",
+    "{list: berlin, when: lead.timezone == 'Europe/Berlin'}",
+]
 CAMPAIGNS = [
     """
 campaign: nurture
@@ -97,6 +102,20 @@ limits: {frequency: {email: {at_most: 1, per: 1 day}}}
 steps: [{send_email: hello}, {wait: 2 days, between: "10:00-11:00"}, {send_email: bye}]
 """,
 ]
+CAMPAIGNS.append("""
+campaign: by-date
+timezone: Asia/Tokyo
+enter:
+  - {date: 2026-03-30T09:00, list: hot, every: week on wed at 07:30}
+  - {date: 2026-04-05, list: keen}
+  - {date_field: ends_on, offset: -3 days, at: "09:00"}
+  - {date_field: plan, yearly: true}
+  - {joins_list: keen, existing: true}
+reentry: always
+expires_after: 12 hours
+steps: [{add_to_list: hot}, {wait: 1 day}]
+""")
+CAMPAIGNS += LISTS
 TEMPLATE = {
     "template": "hello",
     "html": "{{ lead.tags | join: ',' }} {{ entry.properties.form_id }}",
@@ -181,13 +200,15 @@ def body_of(log: Log, at: int, pick: random.Random) -> Any:
     )  # fmt: skip
 
 
-def run(log: Log, pick: random.Random, records: int) -> None:
-    """Append so many random records."""
+def run(log: Log, pick: random.Random, records: int, *, publish: bool = False) -> None:
+    """Append so many random records; with `publish` new versions come in between."""
     at = START
     for _ in range(records):
         at += pick.choice(GAPS)
         if pick.random() < 0.02:
             at -= 1_000_000  # a producer whose clock runs behind
+        if publish and pick.random() < 0.03:
+            log.publish(pick.choice([TEMPLATE, *CAMPAIGNS]), at)
         body = body_of(log, at, pick)
         again = pick.random() < 0.05 and log.offset > 0
         log.take(at, body, id=f"m{log.offset}" if again else None)

@@ -23,7 +23,7 @@ GO = "2026-01-05T10:00"
 DOCUMENT = "{campaign: c, enter: [{event: Go}], reentry: after_exit, steps: [{wait: 1 day}]}"
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(seeds)
 def test_whatever_happens(pick: random.Random) -> None:
     log = registry_of_all(pick.choice(["ana", "ben", "cid"]))
@@ -34,14 +34,14 @@ def test_whatever_happens(pick: random.Random) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_long_logs(seed: int) -> None:
     log = registry_of_all(f"lead-{seed}")
-    run(log, random.Random(seed), 250)
+    run(log, random.Random(seed), 200, publish=True)
     assert log.lead is not None
     assert len(log.bytes()) < bounds.STATE_BYTES
     assert log.told(f.Entered)
     assert len(log.lead.journeys) <= bounds.OPEN_JOURNEYS
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(seeds)
 def test_handled_twice_it_has_no_effect_where_it_had_none(pick: random.Random) -> None:
     log = registry_of_all()

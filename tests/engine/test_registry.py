@@ -263,6 +263,8 @@ def test_a_command_names_the_template_in_force() -> None:
             {"split": [{"name": "a", "weight": 0, "steps": []}]}]}),
         ("campaign", {"campaign": "c", "enter": [{"event": "x"}], "steps": [
             {"call_webhook": {"url": "{{ lead"}}]}),
+        ("campaign", {"campaign": "c", "enter": [{"event": "x"}], "steps": [
+            {"wait": 0, "id": "a"}, {"wait": 0, "id": "a"}]}),
         ("list", {"list": 5}),
         ("list", {}),
         ("template", {"html": "{{ lead"}),

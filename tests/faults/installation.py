@@ -79,16 +79,6 @@ class Role:
         except OSError:
             return 0, ""
 
-    def partitions(self) -> list[int]:
-        """The partitions it has at work, as its metrics say."""
-        prefix = 'dripline_recovery_progress_ratio{partition="'
-        lines = self.get("/metrics")[1].splitlines()
-        return [
-            int(line.removeprefix(prefix).partition('"')[0])
-            for line in lines
-            if line.startswith(prefix)
-        ]
-
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
         lines = self.get("/metrics")[1].splitlines()
@@ -98,10 +88,24 @@ class Role:
             if line.startswith((f"{name} ", name + "{"))
         )
 
+    def partitions(self) -> frozenset[int]:
+        """The partitions that it has, as its metrics say."""
+        prefix = 'dripline_recovery_progress_ratio{partition="'
+        return frozenset(
+            int(line.removeprefix(prefix).partition('"')[0])
+            for line in self.get("/metrics")[1].splitlines()
+            if line.startswith(prefix)
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether it says that it can do its job."""
+        return self.get("/readyz")[0] == 200
+
     def wait_ready(self) -> None:
         def ready() -> bool:
             assert self.alive, self.log[-3000:]
-            return self.get("/readyz")[0] == 200
+            return self.ready
 
         eventually(ready, lambda: self.log[-3000:])
 
@@ -167,7 +171,7 @@ class Installation:
         def settled() -> bool:
             for worker in workers:
                 assert worker.alive, worker.log[-3000:]
-            ready = all(worker.get("/readyz")[0] == 200 for worker in workers)
+            ready = all(worker.ready for worker in workers)
             waiting = ("dripline_lag_records", "dripline_timers_pending", "dripline_timers_overdue")
             return ready and not any(w.metric(name) for w in workers for name in waiting)
 

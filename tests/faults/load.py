@@ -1,7 +1,7 @@
 """The load generator, a process of its own: `python -m tests.faults.load BOOTSTRAP RATE SEED`.
 
 Appends interactions straight to `lead-events` until its standard input closes, then prints how
-many were acknowledged. Every lead does the same few things; each record has an effect.
+many were acknowledged. Each record has an effect, and so a record in `journey-facts`.
 """
 
 import asyncio
@@ -49,14 +49,15 @@ async def main(bootstrap: str, rate: float, seed: int) -> int:
 
 
 def _interaction(lead: str, number: int, seed: int) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """Every 40th is an order, which issues a command; all others change points."""
-    event = "Order Completed" if number % 40 == 0 else "Product Viewed"
-    body = {
-        "type": "track",
-        "event": event,
-        "userId": lead,
-        "properties": {"number": number, "order_id": f"{seed}-{number}"},
-    }
+    """Every 40th is an order, which issues a command, every 5th a view, which changes points, all
+    others change a trait."""
+    body: dict[str, object] = {"type": "track", "userId": lead}
+    if number % 40 == 0:
+        body |= {"event": "Order Completed", "properties": {"order_id": f"{seed}-{number}"}}
+    elif number % 5 == 0:
+        body |= {"event": "Product Viewed", "properties": {"number": number}}
+    else:
+        body |= {"type": "identify", "traits": {"number": number}}
     return json.dumps(body).encode(), [SCHEMA, ("id", f"{seed}-{number}".encode())]
 
 

@@ -2,13 +2,20 @@
 
 import threading
 import time
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 
 from schemas.topics import JOURNEY_FACTS
+
+
+class Kill(NamedTuple):
+    """When a worker was killed, and the partitions that it had."""
+
+    time_ms: int
+    partitions: frozenset[int]
 
 
 class Repeats:
@@ -18,7 +25,7 @@ class Repeats:
         self._bootstrap = bootstrap
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
-        self.times_ms: list[int] = []
+        self.found: list[tuple[int, int]] = []  # partition, time
         self.seen = 0
 
     def __enter__(self) -> "Repeats":
@@ -29,9 +36,19 @@ class Repeats:
         self._stop.set()
         self._thread.join()
 
-    def after(self, kills_ms: Sequence[int]) -> Counter[int]:
-        """Per kill (its place in the list) the records handled again until the next one."""
-        return Counter(bisect_right(kills_ms, time_ms) - 1 for time_ms in list(self.times_ms))
+    def after(self, kills: Sequence[Kill]) -> Counter[int]:
+        """Per kill (its place in the list) the records of its partitions that were handled again
+        before the next kill that concerns them."""
+        counted: Counter[int] = Counter()
+        for partition, time_ms in list(self.found):
+            causes = [
+                index
+                for index, kill in enumerate(kills)
+                if kill.time_ms <= time_ms and partition in kill.partitions
+            ]
+            if causes:
+                counted[causes[-1]] += 1
+        return counted
 
     def _follow(self) -> None:
         consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None)
@@ -46,7 +63,7 @@ class Repeats:
                 for record in records:
                     id = dict(record.headers)["id"]
                     if id in known:
-                        self.times_ms.append(record.timestamp)
+                        self.found.append((record.partition, record.timestamp))
                     known.add(id)
             self.seen = len(known)
             time.sleep(0.2)

@@ -91,7 +91,9 @@ def toy_concerns(prefix: Prefix | None, record: Record, registry: Registry) -> b
     return not (isinstance(record.body, Interaction) and record.body.type == "page")
 
 
-def event(offset: int, name: str, lead: str = "ana", at: int = T, **properties: Any) -> StoredRecord:
+def event(
+    offset: int, name: str, lead: str = "ana", at: int = T, **properties: Any
+) -> StoredRecord:
     """A track event in the log."""
     raw = Raw(msgspec.json.encode(properties))
     return record(offset, Interaction("track", name, properties=raw), lead.encode(), at + offset)

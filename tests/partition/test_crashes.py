@@ -37,7 +37,7 @@ def test_the_seeds_hold_what_they_promise() -> None:
                 ("schema", b"wake-up/1") in record.headers
                 for record in run.broker.log(topics.LEAD_EVENTS, number).records
             )
-    assert commands > 400
+    assert commands > 300
     assert repeated > 10
     assert foreign > 0
     assert wakes > 200

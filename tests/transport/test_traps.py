@@ -271,6 +271,20 @@ async def test_blocked_partition_is_not_fetched(tmp_path: Path) -> None:
     assert fetcher.asked == [frozenset({other})]
 
 
+# --- the client lives in a thread of its own
+
+
+async def test_seeks_are_made_where_the_client_lives(tmp_path: Path) -> None:
+    """Faust seeks from the event loop's thread, under the feet of a fetch."""
+    consumer = consumer_of(driver_of(tmp_path))
+    consumer._read_offset = {}
+    consumer.log = SimpleNamespace(dev=lambda *_: None)
+
+    await consumer.seek(SOURCE, 7)
+
+    assert consumer._thread.seeks == [(SOURCE, 7)]  # by call_thread; `seek` itself is not there
+
+
 # --- errors that Faust swallows while it recovers
 
 
