@@ -2,7 +2,7 @@
 -- Key: log (topic id of `lead-events`), partition and offset of the record it follows from, number in its list
 -- Source: `journey-facts`
 -- Dedup: a crash of the worker repeats a list; it stands for the same record, FINAL keeps one
--- Rebuild: read `journey-facts` from its start (`DRIPLINE_CLICKHOUSE` to an empty database); rows are the same
+-- Rebuild: read `journey-facts` from its start into an empty database; rows are the same
 CREATE TABLE IF NOT EXISTS dripline.journey_facts (
     log LowCardinality(String),
     partition UInt32,

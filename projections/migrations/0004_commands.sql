@@ -2,7 +2,7 @@
 -- Key: log (topic id of `lead-events`), id (derived from the log)
 -- Source: `commands`
 -- Dedup: a crash of the worker repeats a command under its id, FINAL keeps one
--- Rebuild: read `commands` from its start (`DRIPLINE_CLICKHOUSE` to an empty database); rows are the same
+-- Rebuild: read `commands` from its start into an empty database; rows are the same
 CREATE TABLE IF NOT EXISTS dripline.commands (
     log LowCardinality(String),
     partition UInt32,

@@ -2,7 +2,7 @@
 -- Key: log (topic id of `lead-events`), partition, offset
 -- Source: `lead-events`, schema `outcome/1`
 -- Dedup: a row is the same function of the same record each time it is read; FINAL keeps one
--- Rebuild: read `lead-events` from its start (`DRIPLINE_CLICKHOUSE` to an empty database); rows are the same
+-- Rebuild: read `lead-events` from its start into an empty database; rows are the same
 CREATE TABLE IF NOT EXISTS dripline.outcomes (
     log LowCardinality(String),
     partition UInt32,

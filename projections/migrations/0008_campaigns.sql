@@ -2,7 +2,7 @@
 -- Key: log (topic id of `campaign-changes`), number (the change's offset)
 -- Source: `campaign-changes`
 -- Dedup: a row is the same function of the same record each time it is read; FINAL keeps one
--- Rebuild: read `campaign-changes` from its start (`DRIPLINE_CLICKHOUSE` to an empty database); rows are the same
+-- Rebuild: read `campaign-changes` from its start into an empty database; rows are the same
 CREATE TABLE IF NOT EXISTS dripline.campaigns (
     log LowCardinality(String),
     number UInt64,

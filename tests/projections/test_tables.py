@@ -230,3 +230,14 @@ def test_a_batch_is_full_by_rows_or_by_age() -> None:
     assert batch.full(1.0)
     assert (batch.first[place], batch.last[place]) == (3, 4)
     assert batch.positions()["next_offset"] == [5]
+
+
+def test_every_table_and_view_is_documented_as_its_file_says() -> None:
+    page = Path(migrating.__file__).parents[1] / "docs" / "reference" / "tables.md"
+    documented = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+
+    words = ("Grain", "Key", "Source", "Dedup")
+    assert documented == [
+        f"| `{one.name}` | {' | '.join(one.heading(word) for word in words)} |"
+        for one in migrations()
+    ]
