@@ -1,0 +1,1 @@
+"""Projections: rows, chDB, ClickHouse, kills."""
