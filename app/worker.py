@@ -54,7 +54,6 @@ def transport_settings(
     return TransportSettings(
         bootstrap=settings.bootstrap(),
         partitions=partitions,
-        data_dir=settings.data / "faust",
         embedded=settings.embedded,
         producer_time=producer_time,
         from_log_start=from_log_start,

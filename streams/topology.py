@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 import signal
 from functools import partial
 from typing import Any
@@ -30,7 +29,6 @@ from streams.transport.store import StateTable
 
 COMMIT_SECONDS = 2.0
 SHUTDOWN_SECONDS = 30.0
-log = logging.getLogger(__name__)
 
 
 class Stage(Struct, frozen=True):
@@ -83,6 +81,9 @@ class StageApp(faust.App):
         with ending.Deadline(SHUTDOWN_SECONDS, "shutdown"):
             await super().on_stop()
 
+    def _create_directories(self) -> None:
+        """Nothing of ours lies on the disk."""
+
     def on_rebalance_end(self) -> None:
         """The recovery is over, or so Faust says."""
         super().on_rebalance_end()
@@ -94,11 +95,9 @@ class StageApp(faust.App):
 
 def build(stage: Stage, settings: TransportSettings, driver: Driver[Any]) -> StageApp:
     """The app of a stage; nothing is connected yet."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = StageApp(
         stage.app,
         broker=[f"kafka://{server.strip()}" for server in settings.bootstrap.split(",")],
-        datadir=str(settings.data_dir),
         **_options(settings),
     )
     app.driver, app.settings, app.source = driver, settings, stage.source
@@ -133,7 +132,6 @@ def build(stage: Stage, settings: TransportSettings, driver: Driver[Any]) -> Sta
 
 async def run_stage(stage: Stage, settings: TransportSettings, driver: Driver[Any]) -> int:
     """Run until SIGTERM or SIGINT; drain, and give the exit status: 0, or 70 after a crash."""
-    logging.disable(logging.DEBUG)
     gc.set_threshold(200_000, 50, 1_000)
     app = build(stage, settings, driver)
     loop = asyncio.get_running_loop()

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic
 
@@ -188,8 +188,12 @@ class Driver(Generic[P]):
         log.info("drained %d partitions (%s)", len(slots), doing)
 
     def _new_slot(self, number: int) -> Slot[P]:
-        def acknowledged(produce: Produce, base_offset: int) -> None:
+        def acknowledged(
+            produce: Produce, base_offset: int, foreign: Sequence[tuple[int, int]]
+        ) -> None:
             self._acknowledged(slot, produce, base_offset)
+            if produce.topic == self._changelog:
+                self.perform(slot.partition, (Reread(*stretch) for stretch in foreign))
 
         lanes = {
             name: Lane(writer, self.membership, self.clock, acknowledged)

@@ -16,18 +16,27 @@ from streams.transport.log_clock import LogClock
 from streams.transport.membership import Membership
 from streams.transport.writer import Writer
 
-Acknowledged = Callable[[Produce, int], None]
+Stretch = tuple[int, int]
+Acknowledged = Callable[[Produce, int, Sequence[Stretch]], None]
 
 
 class Written:
-    """Where the batches of one group of records lie."""
+    """Where the batches of one group of records lie.
+
+    `foreign` are the stretches [first, last) between them: somebody else wrote in the midst.
+    """
 
     def __init__(self) -> None:
+        self.foreign: list[Stretch] = []
         self._batches: list[tuple[int, int, int]] = []
         self._count = 0
 
     def add(self, base_offset: int, count: int) -> None:
         """The next `count` records lie from `base_offset` on."""
+        if self._batches and base_offset >= 0:
+            _, before, base = self._batches[-1]
+            if base >= 0 and base + before < base_offset:
+                self.foreign.append((base + before, base_offset))
         self._batches.append((self._count, count, base_offset))
         self._count += count
 
@@ -77,13 +86,14 @@ class Lane:
         while self._queue:
             await self._membership.wait()
             now, self._queue = self._queue, []
-            bases = await self._write(now)
-            for produce, base in zip(now, bases, strict=True):
-                self._acknowledged(produce, base)
+            written = await self._write(now)
+            for produce, (base, foreign) in zip(now, written, strict=True):
+                self._acknowledged(produce, base, foreign)
         self._task = None
 
-    async def _write(self, produces: Sequence[Produce]) -> list[int]:
-        """Send all of them; the offset of each one's first record, -1 where it is unknown."""
+    async def _write(self, produces: Sequence[Produce]) -> list[tuple[int, Sequence[Stretch]]]:
+        """Send all of them; for each the offset of its first record, -1 where it is unknown, and,
+        with the first of a target, what somebody else wrote in between."""
         groups: dict[tuple[str, int], list[Outgoing]] = {}
         places: list[tuple[tuple[str, int], int]] = []
         for produce in produces:
@@ -95,7 +105,10 @@ class Lane:
             *(self._send(*target, records) for target, records in groups.items())
         )
         offsets = dict(zip(groups, written, strict=True))
-        return [offsets[target].at(index) for target, index in places]
+        return [
+            (offsets[target].at(index), () if index else offsets[target].foreign)
+            for target, index in places
+        ]
 
     async def _send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> Written:
         sent = await self._writer.send(topic, partition, records)

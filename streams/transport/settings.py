@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from msgspec import Struct
 
 # The end of a log that cannot be known: the embedded broker's ListOffsets is short of it.
@@ -21,7 +19,6 @@ class TransportSettings(Struct, frozen=True):
 
     bootstrap: str
     partitions: int
-    data_dir: Path
     embedded: bool = False
     producer_time: bool = False
     from_log_start: bool = False

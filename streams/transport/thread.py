@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any, cast
 
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as faust_aiokafka
 from faust.types import TP
 
@@ -44,7 +45,11 @@ class Thread(faust_aiokafka.AIOKafkaConsumerThread):
 
         async def do_heartbeat() -> Any:
             sent_at = time.monotonic()
-            answered = await heartbeat()
+            try:
+                answered = await heartbeat()
+            except KafkaError as error:
+                # Only what cannot be mended comes out here: refused, or unheard of.
+                ending.end_process(f"the consumer group refuses us: {type(error).__name__}")
             if answered:
                 membership.proved(sent_at)
             return answered

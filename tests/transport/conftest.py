@@ -10,7 +10,6 @@ from kafka.admin import KafkaAdminClient
 
 from streams.topology import Stage
 from streams.transport import ending
-from streams.transport.settings import TransportSettings
 from tests.kafka.server import KafkaServer
 from tests.transport.processes import ToyWorker
 from tests.transport.toy import commands_of, stage_of
@@ -40,21 +39,6 @@ def make_stage(kafka: KafkaServer, partitions: int) -> Stage:
         )
         admin.wait_for_topics(list(names))
     return stage
-
-
-@pytest.fixture
-def settings_of(kafka: KafkaServer, tmp_path: Path) -> Callable[..., TransportSettings]:
-    def make(**changes: object) -> TransportSettings:
-        options = {
-            "bootstrap": kafka.bootstrap,
-            "partitions": 2,
-            "data_dir": tmp_path / "data",
-            "session_timeout_seconds": 3.0,
-            "tick_seconds": 0.05,
-        } | changes
-        return TransportSettings(**options)  # type: ignore[arg-type]
-
-    return make
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class ToyWorker:
         self, stage: Stage, bootstrap: str, partitions: int, folder: Path, **settings: Any
     ) -> None:
         options = {"session_timeout_seconds": 3.0, "tick_seconds": 0.05} | settings
-        words = [stage.app.removeprefix("toy-"), bootstrap, str(partitions), str(folder)]
+        words = [stage.app.removeprefix("toy-"), bootstrap, str(partitions)]
         folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / "stderr.log"
         with self._log.open("ab") as log:

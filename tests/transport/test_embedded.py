@@ -81,7 +81,7 @@ async def write(bootstrap: str, topic: str, counts: list[int], stamp_ms: int) ->
         writer,
         membership,
         LogClock(lambda: 0, follow=False),
-        lambda produce, base: bases.append(base),
+        lambda produce, base, foreign: bases.append(base),
     )
     for ticket, count in enumerate(counts):
         records = [Outgoing(b"k", b"v") for _ in range(count)]

@@ -34,7 +34,7 @@ SOURCE = TP(STAGE.source, 0)
 
 
 def driver_of(tmp_path: Path, **hooks: Any) -> Driver[ToyPartition]:
-    settings = TransportSettings(bootstrap="127.0.0.1:1", partitions=1, data_dir=tmp_path)
+    settings = TransportSettings(bootstrap="127.0.0.1:1", partitions=1)
     return Driver(
         lambda number: ToyPartition(number, STAGE),
         settings,
@@ -155,7 +155,7 @@ async def test_agent_refuses_a_gap(tmp_path: Path, endings: list[str]) -> None:
     """Whatever loses a batch on its way (a queue cleared, a message skipped), the next tells."""
     driver = driver_of(tmp_path)
     recovered(driver)
-    settings = TransportSettings(bootstrap="127.0.0.1:1", partitions=1, data_dir=tmp_path)
+    settings = TransportSettings(bootstrap="127.0.0.1:1", partitions=1)
     app = build(STAGE, settings, driver)
     events = [
         SimpleNamespace(message=SimpleNamespace(partition=0), value=batch)
@@ -411,7 +411,7 @@ def test_deadline_ends_a_stuck_process(endings: list[str], monkeypatch: Any) -> 
 
 def test_names_that_faust_makes_are_those_of_the_contract(tmp_path: Path) -> None:
     stage = Stage("dripline-x", "lead-events", "leads", "journeys")
-    settings = TransportSettings(bootstrap="127.0.0.1:1", partitions=6, data_dir=tmp_path)
+    settings = TransportSettings(bootstrap="127.0.0.1:1", partitions=6)
 
     app = build(stage, settings, driver_of(tmp_path))
 

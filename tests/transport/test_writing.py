@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -32,14 +33,18 @@ async def writer(kafka: KafkaServer) -> AsyncIterator[Writer]:
 class Acknowledgements:
     def __init__(self, writer: Writer, *, member: bool = True) -> None:
         self.came: list[tuple[int, int]] = []
+        self.foreign: list[tuple[int, int]] = []
         self.membership = Membership(10.0, 120.0)
         if member:
             self.membership.proved(time.monotonic())
         self.clock = LogClock(lambda: 0, follow=True)
         self.lane = Lane(writer, self.membership, self.clock, self._acknowledged)
 
-    def _acknowledged(self, produce: Produce, base_offset: int) -> None:
+    def _acknowledged(
+        self, produce: Produce, base_offset: int, foreign: Sequence[tuple[int, int]]
+    ) -> None:
         self.came.append((produce.ticket, base_offset))
+        self.foreign += foreign
 
     async def all(self) -> list[tuple[int, int]]:
         while not self.lane.idle:  # noqa: ASYNC110 - lanes tell nobody but the driver
@@ -76,6 +81,32 @@ async def test_more_than_a_batch_lies_one_after_another(
     assert [(record.offset, len(record.value)) for record in read] == [
         (898, 1_000), (899, 1_000), (900, 6_000_000), (901, 10), (902, 10),
     ]  # fmt: skip
+
+
+async def test_what_somebody_else_wrote_in_between_is_told(stage: Stage, writer: Writer) -> None:
+    """A zombie in the midst of a flush: else its stale states could outlive ours."""
+    told = Acknowledgements(writer)
+    send = writer._submit
+    batches = 0
+
+    async def submit(batch: Any, topic: str, partition: int) -> Any:
+        nonlocal batches
+        batches += 1
+        future = await send(batch, topic, partition)
+        if batches == 1:
+            await future
+            ((_, other),) = await writer.send(topic, partition, outgoing(3))
+            await other
+        return future
+
+    writer._submit = submit  # type: ignore[method-assign]
+    told.lane.put(Produce(1, "states", stage.changelog, 0, outgoing(1_000, 1_000)))
+
+    ((ticket, base),) = await told.all()
+
+    assert (ticket, base) == (1, 0)
+    ((first, last),) = told.foreign
+    assert last - first == 3
 
 
 async def test_record_without_key_and_value_goes_as_it_came(

@@ -1,4 +1,4 @@
-"""A toy worker as a process: `python -m tests.transport.worker STAGE BOOTSTRAP PARTITIONS DIR`.
+"""A toy worker as a process; its words are stage, bootstrap, partitions and settings (JSON).
 
 Prints one JSON line for each thing that happens; ends as a role does.
 """
@@ -8,7 +8,6 @@ import json
 import logging
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from streams.topology import run_stage
@@ -21,11 +20,9 @@ def say(**fields: Any) -> None:
     print(json.dumps(fields), flush=True)
 
 
-async def main(name: str, bootstrap: str, partitions: int, folder: str, changes: str) -> int:
+async def main(name: str, bootstrap: str, partitions: int, changes: str) -> int:
     stage = stage_of(name)
-    settings = TransportSettings(
-        bootstrap=bootstrap, partitions=partitions, data_dir=Path(folder), **json.loads(changes)
-    )
+    settings = TransportSettings(bootstrap=bootstrap, partitions=partitions, **json.loads(changes))
     driver: Driver[ToyPartition] = Driver(
         lambda number: ToyPartition(number, stage),
         settings,
@@ -54,5 +51,5 @@ async def main(name: str, bootstrap: str, partitions: int, folder: str, changes:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("streams").setLevel(logging.INFO)
-    name, bootstrap, partitions, folder, changes = sys.argv[1:]
-    sys.exit(asyncio.run(main(name, bootstrap, int(partitions), folder, changes)))
+    name, bootstrap, partitions, changes = sys.argv[1:]
+    sys.exit(asyncio.run(main(name, bootstrap, int(partitions), changes)))
