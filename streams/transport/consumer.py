@@ -220,8 +220,8 @@ class Consumer(faust_aiokafka.Consumer):
     def _log_end(self, number: int) -> int | None:
         try:
             return self._thread.highwater(TP(self.source, number))
-        except (ConsumerNotStarted, IllegalStateError):
-            return None
+        except (ConsumerNotStarted, IllegalStateError, AssertionError, AttributeError):
+            return None  # not assigned, at this very moment: it is read from another thread
 
 
 class Transport(faust_aiokafka.Transport):

@@ -92,8 +92,8 @@ class Role:
         )
 
     def partitions(self) -> frozenset[int]:
-        """The partitions that it has, as its metrics say."""
-        prefix = 'dripline_recovery_progress_ratio{partition="'
+        """The partitions that it has and fetches, as its metrics say."""
+        prefix = 'dripline_lag_records{partition="'
         return frozenset(
             int(line.removeprefix(prefix).partition('"')[0])
             for line in self.get("/metrics")[1].splitlines()
@@ -128,6 +128,7 @@ class Installation:
     def __init__(self, kafka: KafkaServer, folder: Path, partitions: int, **settings: str) -> None:
         self.kafka = kafka
         self.folder = folder
+        self.partitions = partitions
         folder.mkdir(parents=True, exist_ok=True)
         self.environ = {
             "DRIPLINE_KAFKA": kafka.bootstrap,
@@ -174,7 +175,8 @@ class Installation:
         def settled() -> bool:
             for worker in workers:
                 assert worker.alive, worker.log[-3000:]
-            ready = all(worker.ready for worker in workers)
+            have = sum(len(worker.partitions()) for worker in workers)
+            ready = have == self.partitions and all(worker.ready for worker in workers)
             waiting = ("dripline_lag_records", "dripline_timers_pending", "dripline_timers_overdue")
             return ready and not any(w.metric(name) for w in workers for name in waiting)
 

@@ -64,18 +64,28 @@ def kill_until_counted(
     while sum(count >= REPEATS_MIN for count in counted.values()) < KILLS:
         assert len(kills) < KILLS_MAX, f"too few kills count: {counted}"
         if chance.random() < 0.9:  # else also in the midst of a recovery or a rebalance
-            eventually(lambda: all(worker.ready and worker.partitions() for worker in workers))
+            eventually(lambda: all_at_work(installation, workers))
         victim = chance.choice(workers)
         time.sleep(chance.uniform(0.2, 2.2))
         had = victim.partitions()
         kills.append(Kill(time.time_ns() // 1_000_000, had))
         victim.kill()
         time.sleep(chance.choice([0.0, chance.uniform(0, 2)]))
-        for index, worker in enumerate(workers):
-            if not worker.alive:
-                workers[index] = start_worker(installation, index)
+        start_missing(installation, workers)
         counted = repeats.after(kills)
     return counted
+
+
+def all_at_work(installation: Installation, workers: list[Role]) -> bool:
+    start_missing(installation, workers)
+    return all(worker.ready and worker.partitions() for worker in workers)
+
+
+def start_missing(installation: Installation, workers: list[Role]) -> None:
+    """As a supervisor does: one that ended itself is started again, too."""
+    for index, worker in enumerate(workers):
+        if not worker.alive:
+            workers[index] = start_worker(installation, index)
 
 
 def start_worker(installation: Installation, index: int) -> Role:
