@@ -1,10 +1,12 @@
 """What all tests share: the real broker, the real traffic, and no silent skips in CI."""
 
+import logging
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.kafka.server import JARS, KafkaServer
@@ -23,6 +25,20 @@ SKIPS_ALLOWED: tuple[str, ...] = ()
 REQUIRE_REAL = os.environ.pop("DRIPLINE_REQUIRE_REAL", "") == "1"
 
 _broker = pytest.StashKey[KafkaServer]()
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Undo what a role or command that ran inside the test did to logging: it ends with a stream
+    of the test's own, which is closed by then."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    disabled = logging.root.manager.disable
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.disable(disabled)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

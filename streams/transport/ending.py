@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
@@ -25,11 +26,16 @@ _exit: Callable[[int], NoReturn] = os._exit
 
 
 def end_process(reason: str) -> NoReturn:
-    """Say why, and end this process with status 70; works from any thread."""
-    log.critical("ended to stay correct: %s", reason)
-    for handler in logging.getLogger().handlers:
-        handler.flush()
-    sys.stderr.flush()
+    """Say why, and end this process with status 70; works from any thread.
+
+    It ends also when nobody can be told any more: a closed standard error must not keep alive
+    what has to die.
+    """
+    with suppress(Exception):
+        log.critical("ended to stay correct: %s", reason)
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        sys.stderr.flush()
     _exit(STATUS)
 
 
