@@ -79,6 +79,8 @@ class Turn(Struct, eq=False):
     moved: list[str] = []
     steps: dict[str, int] = {}
     steps_in_all: int = 0
+    facts_measured: int = 0
+    facts_bytes: int = 0
 
     # Facts
 
@@ -132,13 +134,27 @@ class Turn(Struct, eq=False):
             self.leave(journey, "runaway")
             self._drop_queued(journey)
             return False
-        if self.steps_in_all > bounds.STEPS_PER_RECORD:
+        if self.exhausted:
             self.leave(journey, "runaway")
-            if not self.exhausted:
-                self.exhausted = True
-                self.tell(f.LimitReached(self.now, limit="steps_per_record"))
             return False
+        if self.steps_in_all > bounds.STEPS_PER_RECORD:
+            return self._exhaust(journey, "steps_per_record")
+        if self.steps_in_all % bounds.FACTS_MEASURED == 0 and self._facts_fill_a_record():
+            return self._exhaust(journey, "facts_bytes")
         return True
+
+    def _exhaust(self, journey: Journey, limit: str) -> bool:
+        """Nothing more runs in this record."""
+        self.exhausted = True
+        self.leave(journey, "runaway")
+        self.tell(f.LimitReached(self.now, limit=limit))
+        return False
+
+    def _facts_fill_a_record(self) -> bool:
+        rows = [f.row(fact) for fact in self.facts[self.facts_measured :]]
+        self.facts_measured = len(self.facts)
+        self.facts_bytes += len(f.ENCODE(rows))
+        return self.facts_bytes > bounds.FACTS_BYTES
 
     def _drop_queued(self, journey: Journey) -> None:
         kept = [occurrence for occurrence in self.pending if occurrence.journey != journey.id]
