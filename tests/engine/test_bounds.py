@@ -11,6 +11,7 @@ from schemas import facts as f
 from schemas.errors import DataError
 from schemas.records import Interaction, Record
 from schemas.state import decode, encode
+from schemas.topics import BY_NAME, JOURNEY_FACTS
 from streams.engine import bounds
 from streams.engine.handle import concerns, handle
 from tests.engine.folding import Log, ms, raw
@@ -236,3 +237,23 @@ def test_encode_gives_what_decode_takes() -> None:
     assert log.lead is not None
     value = encode(log.lead, 77)
     assert encode(decode(value), 77) == value
+
+
+@pytest.mark.parametrize("texts", [[], ["x" * 15_000, "y" * 15_000]])
+def test_the_facts_of_a_record_fit_into_a_record_of_kafka(texts: list[str]) -> None:
+    """A campaign that enters by the very field it sets runs until a bound is met."""
+    name = "a-campaign-whose-name-is-long-enough-to-be-realistic"
+    counts = {"set_fields": {"counter": {"expr": "lead.counter + 1"}}, "id": f"up-{name}"}
+    log = Log({
+        "campaign": name,
+        "enter": [{"changes_field": "counter"}],
+        "reentry": "after_exit",
+        "steps": [counts, *({"set_fields": {"text": text}} for text in texts)],
+    })  # fmt: skip
+    handled = log.identify(GO, counter=1)
+    rows = [f.row(fact) for fact in handled.facts]
+    whole = f.ENCODE(f.FactList("ana", 0, 1, 1, "m", rows))
+    assert bounds.FACTS_BYTES < len(whole) < BY_NAME[JOURNEY_FACTS].max_bytes
+    assert limits(log) == ["facts_bytes"]
+    assert log.journeys() == []
+    assert not log.track("2026-01-05T10:01", "Other").effect
