@@ -53,7 +53,7 @@ bench: setup $(KAFKA) ## The project's benchmarks (docs/explanation/performance.
 	$(BIN)/python -m tests.bench.engine_costs $(ARGS)
 
 faults: setup $(KAFKA) ## Only the tests that kill, stop and cut off real processes
-	FAULTS_KILLS=20 $(BIN)/pytest tests/faults $(ARGS)
+	FAULTS_LONG=1 FAULTS_KILLS=20 $(BIN)/pytest tests/faults $(ARGS)
 
 docs: setup ## Write the generated reference again (schemas/json, docs/reference)
 	$(BIN)/dripline schema --write

@@ -12,7 +12,7 @@ from tests.kafka.server import KafkaServer
 PARTITIONS, RATE = 6, 500
 
 
-@pytest.mark.parametrize("how", ["kill", "stop"])
+@pytest.mark.parametrize("how", ["kill", pytest.param("stop", marks=pytest.mark.long)])
 def test_workers_live_through_an_outage(own_kafka: KafkaServer, tmp_path: Path, how: str) -> None:
     # aiokafka takes its time to come back; meanwhile the new broker must not give the members up.
     session = {"DRIPLINE_SESSION_TIMEOUT_SECONDS": "20"}
